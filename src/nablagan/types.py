@@ -1,0 +1,52 @@
+"""The records every layer speaks: Batch, Pair, PlayerLosses, and the error for wrong input."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class InputError(ValueError):
+    """What the caller gave cannot be used; the message names the thing and the remedy (exit code 2)."""
+
+
+class Batch(NamedTuple):
+    """All data and randomness of one evaluation of the game: same batch, same point, same field, bit for bit."""
+
+    real: Tensor
+    """(batch, channels, height, width) images in [-1, 1], or (batch, 2) points."""
+    latent: Tensor
+    """(batch, latent_size) standard normal draws."""
+    label: Tensor | None = None
+    """(batch,) class indices, shared by the real and the generated sample of each pair."""
+    mask: Tensor | None = None
+    """(batch, 1, height, width), for completion."""
+    augmentation: Tensor | None = None
+    """(batch, draws) uniform draws in [0, 1) for the discriminator's augmentation."""
+    images_seen: int = 0
+    """Real images shown to the discriminator before this batch."""
+
+
+class Pair(NamedTuple):
+    """What a penalty looks at: real and generated samples side by side."""
+
+    real: Tensor
+    fake: Tensor
+    label: Tensor | None = None
+
+
+class PlayerLosses(NamedTuple):
+    """One value for each player, both minimised: per sample (batch,) from a loss, scalars from a game."""
+
+    generator: Tensor
+    discriminator: Tensor
+
+
+Generator = Callable[[Tensor, Tensor | None], Tensor]
+"""(latent, label) -> images."""
+Discriminator = Callable[[Tensor, Tensor | None], Tensor]
+"""(images, label) -> logits (batch,)."""
+Loss = Callable[[Tensor, Tensor], PlayerLosses]
+"""(real_logits, fake_logits) -> losses per sample."""
+Penalty = Callable[[Discriminator, Pair], Tensor]
+"""(discriminator, pair) -> (batch,), half a squared norm for the zero-centred ones; its weight is kept outside."""
