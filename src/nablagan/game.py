@@ -1,0 +1,246 @@
+"""Two players and one loss for each: the vector field, its directional derivatives and its Jacobian.
+
+The only file that decides who is held constant. A task states three functions of the players:
+
+    fake = play(generator, batch)
+    generator_loss(discriminator, fake, batch), discriminator_loss(discriminator, fake, batch) -> Outcome
+
+Products (`field`, `directional_derivatives`, `jacobian`) are pure: buffers are copied, parametrizations such as spectral
+normalisation are frozen, nothing is moved by asking. The gradients that updates use run the live modules.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.utils._pytree import tree_map
+
+from nablagan.types import Batch, InputError, Outcome, PlayerLosses
+
+Play = Callable[[Callable[..., Any], Batch], Any]
+"""(generator, batch) -> what it generates, a tensor or a nest of tensors."""
+Objective = Callable[[Callable[..., Any], Any, Batch], Outcome]
+"""(discriminator, fake, batch) -> outcome for one player."""
+
+
+class Gradient(NamedTuple):
+    """One player's gradient on a batch, from the live modules."""
+
+    tensors: tuple[Tensor, ...]
+    """Shaped like the player's parameters that require a gradient."""
+    loss: Tensor
+    """Scalar, detached."""
+    measures: dict[str, Tensor]
+    """Scalar means of what the objective reported, detached."""
+
+
+class Game:
+    """A differentiable two-player game at a point (theta, psi): the parameters of generator and discriminator."""
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        play: Play,
+        generator_loss: Objective,
+        discriminator_loss: Objective,
+        mean: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+    ) -> None:
+        """`mean` averages a flat vector over processes; with it every product is that of the global batch."""
+        self.generator, self.discriminator = generator, discriminator
+        self.play, self.generator_loss, self.discriminator_loss = play, generator_loss, discriminator_loss
+        self.mean = mean
+
+    # --- the point -----------------------------------------------------------------------------------------
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of parameters (of the generator, of the discriminator)."""
+        theta, psi = (sum(p.numel() for p in trainable(player).values()) for player in self.players)
+        return theta, psi
+
+    @property
+    def players(self) -> tuple[nn.Module, nn.Module]:
+        """(generator, discriminator)."""
+        return self.generator, self.discriminator
+
+    def point(self) -> Tensor:
+        """A copy of all parameters as one flat vector (n,): the generator's, then the discriminator's."""
+        return torch.cat([p.detach().flatten() for player in self.players for p in trainable(player).values()])
+
+    @torch.no_grad()
+    def move_to(self, point: Tensor) -> None:
+        """Set all parameters from a flat vector (n,). Raises InputError for another size."""
+        self._check(point, "point")
+        parameters = [p for player in self.players for p in trainable(player).values()]
+        for parameter, values in zip(parameters, point.split([p.numel() for p in parameters]), strict=True):
+            parameter.copy_(values.view_as(parameter))
+
+    # --- pure products -------------------------------------------------------------------------------------
+
+    def losses(self, batch: Batch) -> PlayerLosses:
+        """Both players' losses, scalars, at the current point."""
+        with frozen(*self.players):
+            return PlayerLosses(*self.mean(torch.stack(self._losses(*self._split(self.point()), batch))))
+
+    def field(self, batch: Batch) -> Tensor:
+        """v = (grad_theta L_G, grad_psi L_D) as one flat vector (n,)."""
+        with frozen(*self.players):
+            return self.mean(self._field(self.point(), batch))
+
+    def directional_derivatives(self, batch: Batch, direction: Tensor) -> PlayerLosses:
+        """(D_u L_G, D_u L_D) along u = `direction` (n,), scalars, by one forward-mode pass; linear in u."""
+        self._check(direction, "direction")
+        with frozen(*self.players):
+            derivative = torch.func.jvp(
+                lambda point: torch.stack(self._losses(*self._split(point), batch)), (self.point(),), (direction,)
+            )[1]
+        return PlayerLosses(*self.mean(derivative))
+
+    def jacobian(self, batch: Batch) -> "Jacobian":
+        """J = dv/d(theta, psi) at the current point as an object: `J @ u`, `J.T @ u`, `J.field`; never a matrix."""
+        return Jacobian(self, batch)
+
+    def _field(self, point: Tensor, batch: Batch) -> Tensor:
+        theta, psi = self._split(point)
+        fake, pullback = torch.func.vjp(lambda t: self.play(at(self.generator, t), batch), theta)
+        by_fake = torch.func.grad(lambda f: self._generator_loss(psi, f, batch))(fake)
+        by_psi = torch.func.grad(lambda p: self._discriminator_loss(p, fake, batch))(psi)
+        return torch.cat([pullback(by_fake)[0], by_psi])
+
+    def _losses(self, theta: Tensor, psi: Tensor, batch: Batch) -> PlayerLosses:
+        fake = self.play(at(self.generator, theta), batch)
+        return PlayerLosses(self._generator_loss(psi, fake, batch), self._discriminator_loss(psi, fake, batch))
+
+    def _generator_loss(self, psi: Tensor, fake: Any, batch: Batch) -> Tensor:
+        return self.generator_loss(at(self.discriminator, psi), fake, batch).loss.mean()
+
+    def _discriminator_loss(self, psi: Tensor, fake: Any, batch: Batch) -> Tensor:
+        return self.discriminator_loss(at(self.discriminator, psi), fake, batch).loss.mean()
+
+    def _split(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        theta, psi = point.split(self.sizes)
+        return theta, psi
+
+    def _check(self, vector: Tensor, name: str) -> None:
+        if vector.shape != (sum(self.sizes),):
+            raise InputError(
+                f"{name} has shape {tuple(vector.shape)}, the game has {sum(self.sizes)} parameters: "
+                f"give a flat vector ({sum(self.sizes)},), as game.point() does"
+            )
+
+    # --- gradients of the live players, for updates --------------------------------------------------------
+
+    def generate(self, batch: Batch) -> Any:
+        """What the live generator makes of the batch, with its graph; serves both gradients at this point."""
+        return self.play(self.generator, batch)
+
+    def discriminator_gradient(self, batch: Batch, fake: Any) -> Gradient:
+        """grad_psi L_D with the generator held constant; `fake` from `generate`."""
+        outcome = self.discriminator_loss(self.discriminator, detached(fake), batch)
+        return self._gradient(outcome, self.discriminator)
+
+    def generator_gradient(self, batch: Batch, fake: Any) -> Gradient:
+        """grad_theta L_G with the discriminator held constant; `fake` from `generate`, whose graph it consumes."""
+        with held(self.discriminator):
+            return self._gradient(self.generator_loss(self.discriminator, fake, batch), self.generator)
+
+    def _gradient(self, outcome: Outcome, player: nn.Module) -> Gradient:
+        loss = outcome.loss.mean()
+        parameters = list(trainable(player).values())
+        tensors = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        names = list(outcome.measures)
+        scalars = torch.stack([loss.detach(), *(outcome.measures[name].detach().mean() for name in names)])
+        flat = self.mean(torch.cat([t.flatten() for t in tensors] + [scalars.to(tensors[0].dtype)]))
+        *parts, scalars = flat.split([p.numel() for p in parameters] + [len(scalars)])
+        tensors = tuple(part.view_as(p) for part, p in zip(parts, parameters, strict=True))
+        return Gradient(tensors, scalars[0], dict(zip(names, scalars[1:], strict=True)))
+
+
+class Jacobian:
+    """J = dv/dw of a game on one batch, at the point where it was made, as a linear operator (n, n); not symmetric.
+
+    A product costs about two to three evaluations of the field. `game` may move on: the operator keeps its point.
+    """
+
+    def __init__(self, game: Game, batch: Batch, transposed: bool = False, point: Tensor | None = None) -> None:
+        self.game, self.batch, self.transposed = game, batch, transposed
+        self.point = game.point() if point is None else point
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, n)."""
+        return len(self.point), len(self.point)
+
+    @property
+    def T(self) -> "Jacobian":
+        """The transpose."""
+        return Jacobian(self.game, self.batch, not self.transposed, self.point)
+
+    @property
+    def field(self) -> Tensor:
+        """v at the operator's point, (n,)."""
+        with frozen(*self.game.players):
+            return self.game.mean(self._field(self.point))
+
+    def __matmul__(self, vector: Tensor) -> Tensor:
+        """J u by forward over reverse, or J^T u by reverse over reverse, (n,)."""
+        self.game._check(vector, "vector")
+        with frozen(*self.game.players):
+            if self.transposed:
+                return self.game.mean(torch.func.vjp(self._field, self.point)[1](vector)[0])
+            return self.game.mean(torch.func.jvp(self._field, (self.point,), (vector,))[1])
+
+    def _field(self, point: Tensor) -> Tensor:
+        return self.game._field(point, self.batch)
+
+
+def trainable(player: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that the player moves, by name."""
+    return {name: p for name, p in player.named_parameters() if p.requires_grad}
+
+
+def at(player: nn.Module, flat: Tensor) -> Callable[..., Any]:
+    """The player as a function at parameters given as a flat vector, its buffers copied so that none moves."""
+
+    def call(*arguments: Any) -> Any:
+        parameters = trainable(player)
+        parts = flat.split([p.numel() for p in parameters.values()])
+        state = {name: part.view_as(p) for (name, p), part in zip(parameters.items(), parts, strict=True)}
+        state |= {name: buffer.clone() for name, buffer in player.named_buffers()}
+        return torch.func.functional_call(player, state, arguments)
+
+    return call
+
+
+def detached(fake: Any) -> Any:
+    """The same nest of tensors, cut from the generator's graph."""
+    return tree_map(lambda t: t.detach() if isinstance(t, Tensor) else t, fake)
+
+
+@contextmanager
+def held(player: nn.Module) -> Iterator[None]:
+    """Within it the player's parameters are constants: no gradient is prepared for them."""
+    parameters = list(trainable(player).values())
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def frozen(*players: nn.Module) -> Iterator[None]:
+    """Within it parametrizations (spectral normalisation's power iteration) neither move nor blur second derivatives."""
+    with ExitStack() as restore:
+        for player in players:
+            for module in player.modules():
+                if isinstance(module, parametrize.ParametrizationList) and module.training:
+                    module.eval()
+                    restore.callback(module.train)
+        yield

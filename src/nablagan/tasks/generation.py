@@ -1,0 +1,63 @@
+"""Generation: latents to samples that the discriminator cannot tell from real ones."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from nablagan.game import Game
+from nablagan.penalties import Remembering
+from nablagan.types import Batch, Discriminator, InputError, Loss, Outcome, Pair, Penalty
+
+Weight = float | Callable[[int], float]
+"""A penalty's weight, or a function of the images seen that gives it."""
+Augmentation = Callable[[Tensor, Batch], Tensor]
+"""(images, batch) -> images, drawing only from `batch.augmentation`."""
+
+
+def generation(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    loss: Loss,
+    penalties: Mapping[Penalty, Weight] | None = None,
+    augment: Augmentation | None = None,
+    **options: Any,
+) -> Game:
+    """The game of a GAN: L_G and L_D from `loss`, and the weighted penalties added to L_D (Goodfellow et al. 2014).
+
+    Real and generated samples of a pair share their label and augmentation draws. Penalties are gradients with respect to
+    the samples before augmentation. `options` go to Game (`mean`). Raises InputError for a negative weight.
+    """
+    penalties = dict(penalties or {})
+    for penalty, weight in penalties.items():
+        if not callable(weight) and not weight >= 0:
+            raise InputError(f"the weight of penalty {penalty.__name__} is {weight}: give a number >= 0")
+
+    def critic(discriminator: Discriminator, batch: Batch) -> Discriminator:
+        if augment is None:
+            return discriminator
+        return lambda images, label: discriminator(augment(images, batch), label)
+
+    def play(generator: Callable[..., Tensor], batch: Batch) -> Tensor:
+        return generator(batch.latent, batch.label)
+
+    def generator_loss(discriminator: Discriminator, fake: Tensor, batch: Batch) -> Outcome:
+        judge = critic(discriminator, batch)
+        losses = loss(judge(batch.real, batch.label), judge(fake, batch.label))
+        return Outcome(losses.generator, {})
+
+    def discriminator_loss(discriminator: Discriminator, fake: Tensor, batch: Batch) -> Outcome:
+        judge = critic(discriminator, batch)
+        if penalties:
+            judge = Remembering(judge)
+        pair = Pair(batch.real, fake, batch.label)
+        real_logits, fake_logits = judge(pair.real, pair.label), judge(pair.fake, pair.label)
+        total = loss(real_logits, fake_logits).discriminator
+        measures = {"real_logits": real_logits, "fake_logits": fake_logits}
+        for penalty, weight in penalties.items():
+            value = penalty(judge, pair)
+            total = total + (weight(batch.images_seen) if callable(weight) else weight) * value
+            measures[f"penalty_{penalty.__name__}"] = value
+        return Outcome(total, measures)
+
+    return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
