@@ -1,0 +1,6 @@
+"""Players: generators `(latent, label) -> samples` and discriminators `(images, label) -> logits (batch,)`."""
+
+from nablagan.players import dcgan, layers, mlp
+from nablagan.players.layers import parameter_count
+
+__all__ = ["dcgan", "layers", "mlp", "parameter_count"]

@@ -1,0 +1,156 @@
+"""Plain convolutional players, after DCGAN (Radford et al. 2016) but without batch normalisation: the fast choice on a CPU.
+
+# Unlike the paper: normalisation, if any, is per sample, weights start at He et al.'s scale, outputs are
+# linear (no tanh).
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from nablagan.players import layers
+
+SIZES = {"tiny": 32, "small": 128, "base": 512}
+"""Width at the lowest resolution; each doubling of the resolution halves it."""
+Block = Callable[[int, int], nn.Module]
+"""(input width, output width) -> a module that doubles or halves the resolution."""
+Normalisation = Callable[[int], nn.Module]
+"""width -> a module that keeps the shape and couples no samples."""
+
+
+class NearestConvolution(nn.Module):
+    """Doubles the resolution: each pixel four times, then a 3x3 convolution."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.convolution = layers.Convolution(inputs, outputs, 3, gain=layers.LEAKY_RELU_GAIN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolution(interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class TransposedConvolution(nn.Module):
+    """Doubles the resolution by a 4x4 transposed convolution with stride 2, of which four taps reach a pixel."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        scale = layers.LEAKY_RELU_GAIN / (4 * inputs) ** 0.5
+        self.weight = nn.Parameter(torch.randn(inputs, outputs, 4, 4) * scale)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        return nn.functional.conv_transpose2d(x, weight, bias, stride=2, padding=1)
+
+
+class Stage(nn.Module):
+    """Upsample, [conditional gain], normalise, leaky ReLU."""
+
+    def __init__(self, block: nn.Module, width: int, normalisation: Normalisation) -> None:
+        super().__init__()
+        self.block, self.normalisation = block, normalisation(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return layers.leaky_relu(self.normalisation(self.block(x)))
+
+
+class Generator(nn.Module):
+    """(latent, label) -> images (batch, *shape): a linear layer to the base resolution, doublings, a 3x3 convolution."""
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_size: int,
+        classes: int,
+        widths: Sequence[int],
+        upsampling: Block,
+        normalisation: Normalisation,
+    ) -> None:
+        super().__init__()
+        channels, height, width = layers.image_shape(shape, "players.dcgan")
+        base_height, base_width, doublings = layers.stages(height, width)
+        widths = layers.check_widths(widths, doublings + 1)
+        self.start = layers.LatentAndLabel(latent_size, classes)
+        self.base = (widths[0], base_height, base_width)
+        linear = layers.Linear(self.start.width, widths[0] * base_height * base_width, layers.LEAKY_RELU_GAIN)
+        first = Stage(nn.Sequential(linear, nn.Unflatten(1, self.base)), widths[0], normalisation)
+        pairs = itertools.pairwise(widths)
+        self.stages = nn.Sequential(first, *(Stage(upsampling(a, b), b, normalisation) for a, b in pairs))
+        self.out = layers.Convolution(widths[-1], channels, 3)
+
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+        start = self.start(latent.to(layers.master_dtype(self)), label)
+        return self.out(self.stages(start))
+
+
+class Discriminator(nn.Module):
+    """(images, label) -> logits (batch,): a 3x3 convolution, strided ones down to the base, a linear layer; no normalisation."""
+
+    def __init__(self, shape: Sequence[int], classes: int, widths: Sequence[int], kernel: int) -> None:
+        super().__init__()
+        channels, height, width = layers.image_shape(shape, "players.dcgan")
+        base_height, base_width, doublings = layers.stages(height, width)
+        widths = layers.check_widths(widths, doublings + 1)[::-1]
+        gain = layers.LEAKY_RELU_GAIN
+        halvings = itertools.pairwise(widths)
+        self.shape = (channels, height, width)
+        self.convolutions = nn.ModuleList(
+            [layers.Convolution(channels, widths[0], 3, gain=gain)]
+            + [layers.Convolution(a, b, kernel, stride=2, gain=gain) for a, b in halvings]
+        )
+        self.judgement = layers.Judgement(widths[-1] * base_height * base_width, classes)
+
+    def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
+        layers.check_samples(images, self.shape, "an image batch")
+        x = images.to(layers.master_dtype(self))
+        for convolution in self.convolutions:
+            x = layers.leaky_relu(convolution(x))
+        return self.judgement(x.flatten(1), label)
+
+
+def generator(
+    shape: Sequence[int],
+    latent_size: int = 64,
+    classes: int = 0,
+    size: str = "small",
+    widths: Sequence[int] | None = None,
+    upsampling: Block = NearestConvolution,
+    normalisation: Normalisation = layers.PixelNorm,
+) -> Generator:
+    """A generator of images (batch, channels, height, width); the label's embedding is appended to the latent.
+
+    `widths`, one a resolution and lowest first, replace those of `size` (tiny, small, base). `upsampling` is
+    NearestConvolution or TransposedConvolution, `normalisation` nn.Identity, layers.PixelNorm or any `width
+    -> module` that couples no samples. Raises InputError for another size word and for shapes that
+    `layers.stages` refuses.
+
+    >>> generator((1, 28, 28), size="tiny")(torch.zeros(5, 64)).shape
+    torch.Size([5, 1, 28, 28])
+    """
+    widths = _widths(shape, size) if widths is None else widths
+    return Generator(shape, latent_size, classes, widths, upsampling, normalisation)
+
+
+def discriminator(
+    shape: Sequence[int],
+    classes: int = 0,
+    size: str = "small",
+    widths: Sequence[int] | None = None,
+    kernel: int = 4,
+) -> Discriminator:
+    """A discriminator of images, with projection on the class embedding; sizes, widths and errors as in `generator`.
+
+    >>> discriminator((1, 28, 28), size="tiny")(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5])
+    """
+    return Discriminator(shape, classes, _widths(shape, size) if widths is None else widths, kernel)
+
+
+def _widths(shape: Sequence[int], size: str) -> tuple[int, ...]:
+    """One width a resolution, lowest first: halved at each doubling, 8 at least."""
+    base = layers.size_named(size, SIZES)
+    _, height, width = layers.image_shape(shape, "players.dcgan")
+    return tuple(max(base >> stage, 8) for stage in range(layers.stages(height, width)[2] + 1))
