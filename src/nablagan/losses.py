@@ -16,7 +16,7 @@ from nablagan.types import InputError, PlayerLosses
 
 
 def minimax(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = s(-a) + s(b), L_G = -s(b): the game as first stated, "saturating" (Goodfellow et al. 2014, equation 1).
+    """L_D = s(-a) + s(b), L_G = -s(b): the saturating game (Goodfellow et al. 2014, equation 1).
 
     ∂L_D/∂a = -σ(-a), ∂L_D/∂b = σ(b), ∂L_G/∂b = -σ(b): the generator's gradient vanishes where the
     discriminator is sure that a sample is fake. Zero-sum up to s(-a), which does not depend on the generator
@@ -30,7 +30,7 @@ def minimax(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def non_saturating(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = s(-a) + s(b), L_G = s(-b): the generator maximises log D(G(z)) (Goodfellow et al. 2014, section 3).
+    """L_D = s(-a) + s(b), L_G = s(-b): G maximises log D(G(z)) (Goodfellow et al. 2014, section 3).
 
     ∂L_D/∂a = -σ(-a), ∂L_D/∂b = σ(b), ∂L_G/∂b = -σ(-b): the gradient is largest on samples that look fake. Not
     zero-sum.
@@ -84,7 +84,7 @@ def least_squares(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def relativistic(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = s(b - a), L_G = s(a - b): RpGAN, each real sample against one fake (Jolicoeur-Martineau 2019; Huang et al. 2024, R3GAN).
+    """L_D = s(b - a), L_G = s(a - b): RpGAN, pair by pair (Jolicoeur-Martineau 2019, equation 7).
 
     ∂L_D/∂a = -σ(b - a), ∂L_D/∂b = σ(b - a), ∂L_G/∂b = -σ(a - b), ∂L_G/∂a = σ(a - b). A constant added to all
     logits changes nothing, so only differences of logits have a meaning. The real logits weigh in the
@@ -99,7 +99,7 @@ def relativistic(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def relativistic_average(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = s(b̄ - a) + s(b - ā), L_G = s(a - b̄) + s(ā - b) with batch means ā, b̄: RaGAN (Jolicoeur-Martineau 2019, equation 10).
+    """L_D = s(b̄ - a) + s(b - ā), L_G = s(a - b̄) + s(ā - b) with batch means: RaGAN (Jolicoeur-Martineau 2019).
 
     Of the mean over n pairs: n ∂L_D/∂a_i = -(r_i + q̄), n ∂L_D/∂b_i = q_i + r̄ with r = σ(b̄ - a), q = σ(b -
     ā); n ∂L_G/∂a_i = r_i + q̄, n ∂L_G/∂b_i = -(q_i + r̄) with r = σ(a - b̄), q = σ(ā - b). Samples are
@@ -117,13 +117,13 @@ def relativistic_average(real_logits: Tensor, fake_logits: Tensor) -> PlayerLoss
     )
 
 
-# f-GAN (Nowozin et al. 2016, equation 6): L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)). With P real, Q generated,
+# f-GAN (Nowozin et al. 2016, equation 6, tables 1 and 2): L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)). With P real, Q generated,
 # u = p/q and the best logit T*(u), -E L_D is the divergence D_f(P, Q) = E_Q f(u), f(1) = 0. Zero-sum up to
 # g(a), as `minimax` is.
 
 
 def kullback_leibler(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = -a + e^(b-1), L_G = -e^(b-1): f-GAN for KL(P, Q) = E_P log u (Nowozin et al. 2016, tables 1 and 2).
+    """L_D = -a + e^(b-1), L_G = -e^(b-1): f-GAN for KL(P, Q) = E_P log u (Nowozin et al. 2016).
 
     ∂L_D/∂a = -1, ∂L_D/∂b = e^(b-1), ∂L_G/∂b = -e^(b-1); T* = 1 + log u. The generator's gradient is
     exponential in its logit.
@@ -135,7 +135,7 @@ def kullback_leibler(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def reverse_kullback_leibler(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = e^(-a) + b - 1, L_G = 1 - b: f-GAN for KL(Q, P) = -E_Q log u (Nowozin et al. 2016, tables 1 and 2).
+    """L_D = e^(-a) + b - 1, L_G = 1 - b: f-GAN for KL(Q, P) = -E_Q log u (Nowozin et al. 2016).
 
     ∂L_D/∂a = -e^(-a), ∂L_D/∂b = 1, ∂L_G/∂b = -1; T* = log u. The generator's loss is the Wasserstein one.
 
@@ -146,7 +146,7 @@ def reverse_kullback_leibler(real_logits: Tensor, fake_logits: Tensor) -> Player
 
 
 def pearson(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = -a + b²/4 + b, L_G = -(b²/4 + b): f-GAN for χ²(P, Q) = E_Q (u - 1)² (Nowozin et al. 2016, tables 1 and 2).
+    """L_D = -a + b²/4 + b, L_G = -(b²/4 + b): f-GAN for χ²(P, Q) = E_Q (u - 1)² (Nowozin et al. 2016).
 
     ∂L_D/∂a = -1, ∂L_D/∂b = b/2 + 1, ∂L_G/∂b = -(b/2 + 1); T* = 2(u - 1). Below b = -2 the generator's
     gradient changes sign.
@@ -158,9 +158,9 @@ def pearson(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def neyman(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = e^(-a) - 1 + 2 - 2e^(-b/2), L_G = 2e^(-b/2) - 2: f-GAN for χ²(Q, P) = E_Q (1 - u)²/u (Nowozin et al. 2016).
+    """L_D = e^(-a) + 1 - 2e^(-b/2), L_G = 2e^(-b/2) - 2: f-GAN for χ²(Q, P) (Nowozin et al. 2016).
 
-    ∂L_D/∂a = -e^(-a), ∂L_D/∂b = e^(-b/2), ∂L_G/∂b = -e^(-b/2); T* = 2 log u.
+    χ²(Q, P) = E_Q (1 - u)²/u. ∂L_D/∂a = -e^(-a), ∂L_D/∂b = e^(-b/2), ∂L_G/∂b = -e^(-b/2); T* = 2 log u.
 
     >>> neyman(torch.zeros(1), torch.full((1,), 2.0))
     PlayerLosses(generator=tensor([-1.2642]), discriminator=tensor([1.2642]))
@@ -169,7 +169,7 @@ def neyman(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def squared_hellinger(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = e^(-a) - 1 + e^b - 1, L_G = 1 - e^b: f-GAN for H²(P, Q) = E_Q (√u - 1)² (Nowozin et al. 2016, tables 1 and 2).
+    """L_D = e^(-a) - 1 + e^b - 1, L_G = 1 - e^b: f-GAN for H² = E_Q (√u - 1)² (Nowozin et al. 2016).
 
     ∂L_D/∂a = -e^(-a), ∂L_D/∂b = e^b, ∂L_G/∂b = -e^b; T* = (log u)/2.
 
@@ -180,7 +180,7 @@ def squared_hellinger(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def jensen_shannon(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = s(-a) + s(b) - 2 log 2, L_G = log 2 - s(b): f-GAN for 2 JS(P, Q) (Nowozin et al. 2016, tables 1 and 2).
+    """L_D = s(-a) + s(b) - 2 log 2, L_G = log 2 - s(b): f-GAN for 2 JS(P, Q) (Nowozin et al. 2016).
 
     ∂L_D/∂a = -σ(-a), ∂L_D/∂b = σ(b), ∂L_G/∂b = -σ(b); T* = log u. `minimax` shifted by constants, so that -E
     L_D is the divergence itself: with M = (P + Q)/2 the table's form is KL(P, M) + KL(Q, M), twice the usual
@@ -193,7 +193,7 @@ def jensen_shannon(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def total_variation(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = (tanh b - tanh a)/2, L_G = -(tanh b)/2: f-GAN for TV(P, Q) = E_Q |u - 1|/2 (Nowozin et al. 2016, tables 1 and 2).
+    """L_D = (tanh b - tanh a)/2, L_G = -(tanh b)/2: f-GAN for TV(P, Q) = E_Q |u - 1|/2 (Nowozin et al. 2016).
 
     ∂L_D/∂a = -(1 - tanh²a)/2, ∂L_D/∂b = (1 - tanh²b)/2, ∂L_G/∂b = -(1 - tanh²b)/2. T* = ±∞ by the sign of u -
     1: the bound is approached, never attained, and every gradient vanishes on the way.

@@ -1,4 +1,4 @@
-"""Players: generators `(latent, label) -> samples` and discriminators `(images, label) -> logits (batch,)`."""
+"""Generators `(latent, label) -> samples` and discriminators `(images, label) -> logits (batch,)`."""
 
 from nablagan.players import dcgan, layers, mlp
 from nablagan.players.layers import parameter_count

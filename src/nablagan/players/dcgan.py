@@ -1,4 +1,4 @@
-"""Plain convolutional players, after DCGAN (Radford et al. 2016) but without batch normalisation: the fast choice on a CPU.
+"""Plain convolutional players after DCGAN (Radford et al. 2016): the fast choice on a CPU.
 
 # Unlike the paper: normalisation, if any, is per sample, weights start at He et al.'s scale, outputs are
 # linear (no tanh).
@@ -33,7 +33,7 @@ class NearestConvolution(nn.Module):
 
 
 class TransposedConvolution(nn.Module):
-    """Doubles the resolution by a 4x4 transposed convolution with stride 2, of which four taps reach a pixel."""
+    """Doubles the resolution by a 4x4 transposed convolution with stride 2; four taps reach each pixel."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Stage(nn.Module):
 
 
 class Generator(nn.Module):
-    """(latent, label) -> images (batch, *shape): a linear layer to the base resolution, doublings, a 3x3 convolution."""
+    """(latent, label) -> images (batch, *shape): linear to the base resolution, doublings, a convolution."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """(images, label) -> logits (batch,): a 3x3 convolution, strided ones down to the base, a linear layer; no normalisation."""
+    """(images, label) -> logits (batch,): convolutions with stride 2 down to the base resolution, then linear."""
 
     def __init__(self, shape: Sequence[int], classes: int, widths: Sequence[int], kernel: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ def generator(
     upsampling: Block = NearestConvolution,
     normalisation: Normalisation = layers.PixelNorm,
 ) -> Generator:
-    """A generator of images (batch, channels, height, width); the label's embedding is appended to the latent.
+    """A generator of images (batch, *shape); the label's embedding is appended to the latent.
 
     `widths`, one a resolution and lowest first, replace those of `size` (tiny, small, base). `upsampling` is
     NearestConvolution or TransposedConvolution, `normalisation` nn.Identity, layers.PixelNorm or any `width
@@ -141,7 +141,7 @@ def discriminator(
     widths: Sequence[int] | None = None,
     kernel: int = 4,
 ) -> Discriminator:
-    """A discriminator of images, with projection on the class embedding; sizes, widths and errors as in `generator`.
+    """A discriminator of images, with projection on the class embedding; sizes and errors as in `generator`.
 
     >>> discriminator((1, 28, 28), size="tiny")(torch.zeros(5, 1, 28, 28)).shape
     torch.Size([5])

@@ -39,9 +39,9 @@ class Linear(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Convolution with "same" padding at stride 1, (batch, inputs, h, w) -> (batch, outputs, h', w'); W ~ N(0, gain²/fan_in).
+    """Convolution, (batch, inputs, h, w) -> (batch, outputs, h/stride, w/stride); W ~ N(0, gain²/fan_in), bias 0.
 
-    With stride 2 an even size is halved, for kernels 3 and 4.
+    An odd kernel keeps the size at stride 1; with stride 2 kernels 3 and 4 halve an even size.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Convolution(nn.Module):
 
 
 class PixelNorm(nn.Module):
-    """x divided by its root mean square over channels, at each pixel (Karras et al. 2018, section 4.2). Has no parameters."""
+    """x over its root mean square across channels, at each pixel (Karras et al. 2018, section 4.2)."""
 
     def __init__(self, width: int = 0) -> None:
         super().__init__()
@@ -101,9 +101,9 @@ class LabelEmbedding(nn.Module):
 
 
 class LatentAndLabel(nn.Module):
-    """What a generator starts from: the latent with the label's embedding appended, (batch, latent_size [+ label_size]).
+    """What a generator starts from: the latent, with the label's embedding appended when there are classes.
 
-    In the dtype of the parameters' owner; without classes the label is ignored. Raises InputError for another
+    (batch, latent_size) -> (batch, width); without classes the label is ignored. Raises InputError for another
     latent size.
     """
 
@@ -121,7 +121,7 @@ class LatentAndLabel(nn.Module):
 
 
 class Judgement(nn.Module):
-    """Features and label to logits: w·h + c + eᵧ·h/√width, (batch, width) -> (batch,) (Miyato and Koyama 2018, equation 4).
+    """The logits w·h + c + eᵧ·h/√width of features h (batch, width), (batch,) (Miyato and Koyama 2018).
 
     Without classes the projection on the class embedding eᵧ is left out and the label ignored.
     """
@@ -177,7 +177,8 @@ def image_shape(shape: Sequence[int], player: str) -> tuple[int, int, int]:
     """(channels, height, width), or InputError when the shape is not that of an image."""
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(
-            f"{player} makes images of shape (channels, height, width), not {tuple(shape)}: use players.mlp for points"
+            f"{player} makes images of shape (channels, height, width), not {tuple(shape)}: "
+            "use players.mlp for points"
         )
     channels, height, width = shape
     return channels, height, width

@@ -95,7 +95,7 @@ def discriminator(
     widths: Sequence[int] | None = None,
     activation: Activation = silu,
 ) -> Discriminator:
-    """A discriminator of samples (batch, *shape), with projection on the class embedding; sizes as in `generator`.
+    """A discriminator of samples, with projection on the class embedding; sizes and errors as in `generator`.
 
     >>> import torch
     >>> discriminator((1, 28, 28), size="tiny")(torch.zeros(5, 1, 28, 28)).shape
