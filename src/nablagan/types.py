@@ -35,6 +35,15 @@ class Pair(NamedTuple):
     label: Tensor | None = None
 
 
+class Outcome(NamedTuple):
+    """What one player's objective gives for a batch."""
+
+    loss: Tensor
+    """(batch,) to be minimised; its mean is the player's loss."""
+    measures: dict[str, Tensor]
+    """What went into it, by name, (batch,) each: logits, unweighted penalties."""
+
+
 class PlayerLosses(NamedTuple):
     """One value for each player, both minimised: per sample (batch,) from a loss, scalars from a game."""
 
