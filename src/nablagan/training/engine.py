@@ -1,0 +1,85 @@
+"""Devices and processes: the only file that knows torch.distributed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from nablagan.types import InputError
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where this process computes, and which of how many it is."""
+
+    device: torch.device
+    rank: int = 0
+    processes: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and talks."""
+        return self.rank == 0
+
+    def mean(self, tensor: Tensor) -> Tensor:
+        """The mean over processes: the only collective that training needs."""
+        if self.processes == 1:
+            return tensor
+        summed = tensor.clone()
+        dist.all_reduce(summed)
+        return summed / self.processes
+
+    def agree(self, number: int) -> int:
+        """The largest of every process's `number`; all processes call it at the same step boundary."""
+        if self.processes == 1:
+            return number
+        largest = torch.tensor(number, device=self.device)
+        dist.all_reduce(largest, op=dist.ReduceOp.MAX)
+        return int(largest)
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        self.agree(0)
+
+
+@contextmanager
+def engine(device: str = "auto") -> Iterator[Engine]:
+    """The engine of this process: one of several under torchrun (gloo on CPU, NCCL on CUDA), otherwise alone.
+
+    Denormal numbers are flushed to zero: a saturated discriminator makes steps 5 to 10 times slower otherwise. Raises
+    InputError for a device that is not there.
+    """
+    torch.set_flush_denormal(True)
+    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    chosen = choose(device, int(os.environ.get("LOCAL_RANK", 0)))
+    if processes == 1:
+        yield Engine(chosen)
+        return
+    if "OMP_NUM_THREADS" not in os.environ or os.environ.get("TORCHELASTIC_RUN_ID"):
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", processes))))
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(minutes=10))
+    try:
+        yield Engine(chosen, rank, processes)
+    finally:
+        dist.destroy_process_group()
+
+
+def choose(device: str, local_rank: int = 0) -> torch.device:
+    """The torch device for `auto`, `cpu`, `cuda` or `cuda:N`."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"no device '{device}': use auto, cpu, cuda or cuda:N") from error
+    if chosen.type == "cuda":
+        if not torch.cuda.is_available():
+            raise InputError(f"no CUDA device here for '{device}': use --device cpu")
+        chosen = torch.device("cuda", local_rank if chosen.index is None else chosen.index)
+        torch.cuda.set_device(chosen)
+    return chosen

@@ -1,0 +1,171 @@
+"""The training loop: a generator that yields its state after each step; the caller's `for` body logs and saves."""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from nablagan.data.augment import diffaugment
+from nablagan.data.sampler import Sampler, seeded
+from nablagan.game import Game
+from nablagan.optim import Update
+from nablagan.optim.updates import norm
+from nablagan.tasks import generation
+from nablagan.training.checkpoint import Tensors
+from nablagan.training.ema import Averages
+from nablagan.training.engine import Engine
+from nablagan.training.run import AdamSettings, Run
+from nablagan.types import Batch
+
+
+class Diverged(Exception):
+    """A loss, gradient or parameter is not finite."""
+
+    def __init__(self, images_seen: int, reason: str) -> None:
+        super().__init__(reason)
+        self.images_seen, self.reason = images_seen, reason
+
+
+class State:
+    """Everything that moves while training, and where in the run it is."""
+
+    def __init__(self, run: Run, game: Game, update: Update, averages: Averages) -> None:
+        self.run, self.game, self.update, self.averages = run, game, update, averages
+        self.images_seen = 0
+        self.skipped = 0
+        """Images passed over by rollbacks: draws depend on images_seen + skipped."""
+        self.measures: dict[str, float] = {}
+        """Of the last step."""
+        self.seconds: dict[str, float] = {}
+        """Of the last step, by stage."""
+
+    def tensors(self) -> Tensors:
+        """All tensors, by checkpoint file and name."""
+        averages = {
+            f"{half_life}.{name}": tensor
+            for half_life, player in self.averages.players.items()
+            for name, tensor in player.state_dict().items()
+        }
+        return {
+            "generator": self.game.generator.state_dict(),
+            "discriminator": self.game.discriminator.state_dict(),
+            "ema": averages,
+            "optimizers": _optimizer_tensors(self.update),
+        }
+
+    def load(self, tensors: Tensors) -> None:
+        """Take the tensors of a checkpoint. Shapes and names must be this run's (RuntimeError otherwise)."""
+        self.game.generator.load_state_dict(tensors["generator"])
+        self.game.discriminator.load_state_dict(tensors["discriminator"])
+        for half_life, player in self.averages.players.items():
+            prefix = f"{half_life}."
+            group = {k.removeprefix(prefix): v for k, v in tensors["ema"].items() if k.startswith(prefix)}
+            player.load_state_dict(group)
+        _load_optimizer_tensors(self.update, tensors["optimizers"])
+
+
+def prepare(run: Run, shape: tuple[int, ...], classes: int, engine: Engine) -> State:
+    """The state of a run at its start: players, game and optimisers, from the run's seed alone."""
+    labels = classes if run.conditional else 0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeded(run.seed, "weights").initial_seed())
+        generator = run.generator.build(shape, latent_size=run.latent_size, classes=labels, **run.generator.options)
+        discriminator = run.discriminator.build(shape, classes=labels, **run.discriminator.options)
+    players = [player.to(engine.device, run.torch_dtype) for player in (generator, discriminator)]
+    game = generation(
+        *players,
+        loss=run.loss,
+        penalties={setting.penalty: setting.weight for setting in run.penalties},
+        augment=augmentation(run) if run.augmentations else None,
+        mean=engine.mean,
+    )
+    optimizers = [
+        _adam(player, settings)
+        for player, settings in zip(players, (run.generator_adam, run.discriminator_adam), strict=True)
+    ]
+    return State(run, game, run.update(game, *optimizers), Averages(players[0], run.ema_half_lives))
+
+
+def augmentation(run: Run) -> Any:
+    """The run's discriminator augmentation as a function of images and batch."""
+
+    def augment(images: Tensor, batch: Batch) -> Tensor:
+        assert batch.augmentation is not None
+        probability = run.augmentation_probability(batch.images_seen)
+        return diffaugment(images, batch.augmentation, run.augmentations, probability)
+
+    return augment
+
+
+def steps(state: State, sampler: Sampler) -> Iterator[State]:
+    """Train from the state's moment to the run's last image, yielding after each step.
+
+    Raises Diverged at the step at which a loss, gradient or parameter stops being finite.
+    """
+    run = state.run
+    while state.images_seen < run.images:
+        started = time.perf_counter()
+        follow_schedules(state)
+        batch = sampler.batch(state.images_seen, state.images_seen + state.skipped)
+        drawn = time.perf_counter()
+        measures = state.update.step(batch).measures
+        state.measures = dict(zip(measures, torch.stack(list(measures.values())).tolist(), strict=True))
+        check_finite(state)
+        updated = time.perf_counter()
+        state.images_seen += run.batch_size
+        state.averages.update(state.game.generator, run.batch_size, state.images_seen)
+        averaged = time.perf_counter()
+        state.seconds = {"data": drawn - started, "update": updated - drawn, "averages": averaged - updated}
+        yield state
+
+
+def follow_schedules(state: State) -> None:
+    """Set learning rates and beta2 for the images seen."""
+    run, update = state.run, state.update
+    for optimizer, settings in (
+        (update.generator_optimizer, run.generator_adam),
+        (update.discriminator_optimizer, run.discriminator_adam),
+    ):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate(state.images_seen)
+            group["betas"] = (settings.beta1, settings.beta2(state.images_seen))
+
+
+def check_finite(state: State) -> None:
+    """Raise Diverged naming the first thing that is not finite after this step."""
+    for name, value in state.measures.items():
+        if not math.isfinite(value):
+            raise Diverged(state.images_seen, f"{name} is {value}")
+    for name, player in zip(("generator", "discriminator"), state.game.players, strict=True):
+        size = float(norm(tuple(p.detach() for p in player.parameters())))
+        if not math.isfinite(size):
+            raise Diverged(state.images_seen, f"the norm of the {name}'s parameters is {size}")
+
+
+def _adam(player: nn.Module, settings: AdamSettings) -> Adam:
+    betas = (settings.beta1, settings.beta2(0))
+    return Adam(player.parameters(), settings.learning_rate(0), betas, settings.eps, fused=True)
+
+
+def _optimizer_tensors(update: Update) -> dict[str, Tensor]:
+    return {
+        f"{player}.{index}.{key}": value
+        for player, state in update.state_dict().items()
+        for index, values in state["state"].items()
+        for key, value in values.items()
+    }
+
+
+def _load_optimizer_tensors(update: Update, tensors: dict[str, Tensor]) -> None:
+    content = update.state_dict()
+    for player, state in content.items():
+        state["state"] = {}
+        for name, value in tensors.items():
+            owner, index, key = name.split(".")
+            if owner == player:
+                state["state"].setdefault(int(index), {})[key] = value
+    update.load_state_dict(content)

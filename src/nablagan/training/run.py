@@ -1,0 +1,172 @@
+"""A run as one record: everything that decides what a training does, and its JSON form."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from nablagan.optim import Alternating, Cosine, Update, constant
+from nablagan.types import InputError, Loss, Penalty
+
+FORMAT = 1
+"""Version of config.json."""
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What `data.open_dataset` is given."""
+
+    source: str
+    resolution: tuple[int, int] | None = None
+    channels: int | None = None
+    fit: str | None = None
+    limit_bad: float = 0.01
+
+
+@dataclass(frozen=True)
+class PlayerSettings:
+    """A function that builds a player, and its arguments."""
+
+    build: Callable[..., nn.Module]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AdamSettings:
+    """Adam for one player: learning rate and beta2 as functions of the images seen."""
+
+    learning_rate: Cosine
+    beta2: Cosine
+    beta1: float = 0.0
+    eps: float = 1e-8
+
+
+@dataclass(frozen=True)
+class PenaltySettings:
+    """A penalty and its weight gamma as a function of the images seen."""
+
+    penalty: Penalty
+    weight: Cosine
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, fully resolved. Images are the unit of time; intervals are rounded up to whole steps."""
+
+    recipe: str
+    data: DataSettings
+    generator: PlayerSettings
+    discriminator: PlayerSettings
+    loss: Loss
+    generator_adam: AdamSettings
+    discriminator_adam: AdamSettings
+    images: int
+    """Images shown to the discriminator before training ends."""
+    tick_images: int
+    picture_images: int
+    checkpoint_images: int
+    penalties: tuple[PenaltySettings, ...] = ()
+    augmentations: tuple[str, ...] = ()
+    augmentation_probability: Cosine = constant(0.0)
+    update: type[Update] = Alternating
+    conditional: bool = False
+    latent_size: int = 64
+    batch_size: int = 64
+    ema_half_lives: tuple[int, ...] = (10_000,)
+    """In images; the first is the one that samples are drawn from."""
+    keep_checkpoints: int = 2
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("images", "tick_images", "picture_images", "checkpoint_images", "latent_size", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}: give a number >= 1")
+        if self.dtype not in ("float32", "float64"):
+            raise InputError(f"dtype '{self.dtype}': use float32 or float64")
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The dtype of parameters and batches."""
+        return getattr(torch, self.dtype)
+
+
+def to_json(value: Any) -> Any:
+    """Plain JSON of a Run or part of one; functions and classes become "module:name".
+
+    Raises InputError for a function that cannot be imported by that name (a lambda, a local function).
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [to_json(item) for item in value]
+    return reference(value) if callable(value) else value
+
+
+def reference(thing: Callable[..., Any]) -> str:
+    """The importable name of a function or class, "module:name"."""
+    name = f"{thing.__module__}:{thing.__qualname__}"
+    if "<" in name or resolve(name) is not thing:
+        raise InputError(f"{name} cannot be imported by that name: define it at the top level of a module")
+    return name
+
+
+def resolve(name: str) -> Callable[..., Any]:
+    """The function or class called "module:name". Raises InputError if there is none."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"no function '{name}': give module:name of something importable") from error
+    return found
+
+
+def from_json(content: Mapping[str, Any]) -> Run:
+    """The Run that `to_json` wrote. Raises InputError for another format."""
+    if content.get("format", FORMAT) != FORMAT:
+        raise InputError(f"config.json has format {content['format']}, this version reads {FORMAT}")
+    content = {key: value for key, value in content.items() if key != "format"}
+    try:
+        return Run(
+            **content
+            | {
+                "data": _data(content["data"]),
+                "generator": _player(content["generator"]),
+                "discriminator": _player(content["discriminator"]),
+                "loss": resolve(content["loss"]),
+                "generator_adam": _adam(content["generator_adam"]),
+                "discriminator_adam": _adam(content["discriminator_adam"]),
+                "penalties": tuple(
+                    PenaltySettings(resolve(p["penalty"]), Cosine(**p["weight"])) for p in content["penalties"]
+                ),
+                "augmentations": tuple(content["augmentations"]),
+                "augmentation_probability": Cosine(**content["augmentation_probability"]),
+                "update": resolve(content["update"]),
+                "ema_half_lives": tuple(content["ema_half_lives"]),
+            }
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"config.json is not a run of this version: {error}") from error
+
+
+def _data(content: Mapping[str, Any]) -> DataSettings:
+    resolution = content["resolution"]
+    return DataSettings(**{**content, "resolution": None if resolution is None else tuple(resolution)})
+
+
+def _player(content: Mapping[str, Any]) -> PlayerSettings:
+    return PlayerSettings(resolve(content["build"]), {k: _tuple(v) for k, v in content["options"].items()})
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _adam(content: Mapping[str, Any]) -> AdamSettings:
+    schedules = {name: Cosine(**content[name]) for name in ("learning_rate", "beta2")}
+    return AdamSettings(**{**content, **schedules})
