@@ -84,7 +84,7 @@ def least_squares(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def relativistic(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = s(b - a), L_G = s(a - b): RpGAN, pair by pair (Jolicoeur-Martineau 2019, equation 7).
+    """L_D = s(b - a), L_G = s(a - b): RpGAN, pair by pair (Jolicoeur-Martineau 2019; R3GAN).
 
     ∂L_D/∂a = -σ(b - a), ∂L_D/∂b = σ(b - a), ∂L_G/∂b = -σ(a - b), ∂L_G/∂a = σ(a - b). A constant added to all
     logits changes nothing, so only differences of logits have a meaning. The real logits weigh in the
@@ -99,7 +99,7 @@ def relativistic(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def relativistic_average(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-    """L_D = s(b̄ - a) + s(b - ā), L_G = s(a - b̄) + s(ā - b) with batch means: RaGAN (Jolicoeur-Martineau 2019).
+    """L_D = s(b̄ - a) + s(b - ā), L_G = s(a - b̄) + s(ā - b), batch means: RaGAN (Jolicoeur-Martineau 2019).
 
     Of the mean over n pairs: n ∂L_D/∂a_i = -(r_i + q̄), n ∂L_D/∂b_i = q_i + r̄ with r = σ(b̄ - a), q = σ(b -
     ā); n ∂L_G/∂a_i = r_i + q̄, n ∂L_G/∂b_i = -(q_i + r̄) with r = σ(a - b̄), q = σ(ā - b). Samples are
@@ -117,9 +117,8 @@ def relativistic_average(real_logits: Tensor, fake_logits: Tensor) -> PlayerLoss
     )
 
 
-# f-GAN (Nowozin et al. 2016, equation 6, tables 1 and 2): L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)). With P real, Q generated,
-# u = p/q and the best logit T*(u), -E L_D is the divergence D_f(P, Q) = E_Q f(u), f(1) = 0. Zero-sum up to
-# g(a), as `minimax` is.
+# f-GAN (Nowozin et al. 2016): L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)). P real, Q generated, u = p/q; at the
+# best logit T*(u), -E L_D is the divergence D_f(P, Q) = E_Q f(u). Zero-sum up to g(a), like `minimax`.
 
 
 def kullback_leibler(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
@@ -205,15 +204,15 @@ def total_variation(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
 
 
 def check_logits(real_logits: Tensor, fake_logits: Tensor) -> None:
-    """Raise InputError unless both are (batch,): (batch, 1) against (batch,) would broadcast to (batch, batch)."""
+    """Raise InputError unless both are (batch,): (batch, 1) against (batch,) would broadcast."""
     if real_logits.ndim != 1 or real_logits.shape != fake_logits.shape:
         raise InputError(
-            f"real logits {tuple(real_logits.shape)} and fake logits {tuple(fake_logits.shape)} must both be (batch,): "
-            "let the discriminator return one logit a sample, for example logits.squeeze(1)"
+            f"real logits {tuple(real_logits.shape)}, fake logits {tuple(fake_logits.shape)}: both must be "
+            "(batch,), let the discriminator return one logit a sample, for example logits.squeeze(1)"
         )
 
 
 def _f_gan(minus_g: Tensor, conjugate: Tensor) -> PlayerLosses:
-    """L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)) from -g(a) and f*(g(b)), each shaped like the logits it was made of."""
+    """L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)); both terms are shaped like the logits."""
     check_logits(minus_g, conjugate)
     return PlayerLosses(-conjugate, minus_g + conjugate)

@@ -1,6 +1,6 @@
 """Generators `(latent, label) -> samples` and discriminators `(images, label) -> logits (batch,)`."""
 
-from nablagan.players import dcgan, layers, mlp
+from nablagan.players import dcgan, layers, mlp, r3gan
 from nablagan.players.layers import parameter_count
 
-__all__ = ["dcgan", "layers", "mlp", "parameter_count"]
+__all__ = ["dcgan", "layers", "mlp", "parameter_count", "r3gan"]

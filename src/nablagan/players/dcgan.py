@@ -4,8 +4,8 @@
 # linear (no tanh).
 """
 
-import itertools
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -47,14 +47,18 @@ class TransposedConvolution(nn.Module):
 
 
 class Stage(nn.Module):
-    """Upsample, [conditional gain], normalise, leaky ReLU."""
+    """block, normalisation, [gain by the start], leaky ReLU, at one resolution."""
 
-    def __init__(self, block: nn.Module, width: int, normalisation: Normalisation) -> None:
+    def __init__(self, block: nn.Module, width: int, normalisation: Normalisation, gain_from: int) -> None:
         super().__init__()
         self.block, self.normalisation = block, normalisation(width)
+        self.gain = layers.Linear(gain_from, width, gain=0.0) if gain_from else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return layers.leaky_relu(self.normalisation(self.block(x)))
+    def forward(self, x: Tensor, start: Tensor) -> Tensor:
+        x = self.normalisation(self.block(x))
+        if self.gain is not None:
+            x = x * (1 + self.gain(start))[:, :, None, None]
+        return layers.leaky_relu(x)
 
 
 class Generator(nn.Module):
@@ -68,6 +72,7 @@ class Generator(nn.Module):
         widths: Sequence[int],
         upsampling: Block,
         normalisation: Normalisation,
+        gains: bool,
     ) -> None:
         super().__init__()
         channels, height, width = layers.image_shape(shape, "players.dcgan")
@@ -76,18 +81,23 @@ class Generator(nn.Module):
         self.start = layers.LatentAndLabel(latent_size, classes)
         self.base = (widths[0], base_height, base_width)
         linear = layers.Linear(self.start.width, widths[0] * base_height * base_width, layers.LEAKY_RELU_GAIN)
-        first = Stage(nn.Sequential(linear, nn.Unflatten(1, self.base)), widths[0], normalisation)
-        pairs = itertools.pairwise(widths)
-        self.stages = nn.Sequential(first, *(Stage(upsampling(a, b), b, normalisation) for a, b in pairs))
+        gain_from = self.start.width if gains else 0
+        blocks = [nn.Sequential(linear, nn.Unflatten(1, self.base))]
+        blocks += [upsampling(a, b) for a, b in pairwise(widths)]
+        self.stages = nn.ModuleList(
+            Stage(block, width, normalisation, gain_from) for block, width in zip(blocks, widths, strict=True)
+        )
         self.out = layers.Convolution(widths[-1], channels, 3)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        start = self.start(latent.to(layers.master_dtype(self)), label)
-        return self.out(self.stages(start))
+        x = start = self.start(latent.to(layers.master_dtype(self)), label)
+        for stage in self.stages:
+            x = stage(x, start)
+        return self.out(x)
 
 
 class Discriminator(nn.Module):
-    """(images, label) -> logits (batch,): convolutions with stride 2 down to the base resolution, then linear."""
+    """(images, label) -> logits (batch,): strided convolutions down to the base resolution, then linear."""
 
     def __init__(self, shape: Sequence[int], classes: int, widths: Sequence[int], kernel: int) -> None:
         super().__init__()
@@ -95,7 +105,7 @@ class Discriminator(nn.Module):
         base_height, base_width, doublings = layers.stages(height, width)
         widths = layers.check_widths(widths, doublings + 1)[::-1]
         gain = layers.LEAKY_RELU_GAIN
-        halvings = itertools.pairwise(widths)
+        halvings = pairwise(widths)
         self.shape = (channels, height, width)
         self.convolutions = nn.ModuleList(
             [layers.Convolution(channels, widths[0], 3, gain=gain)]
@@ -119,19 +129,21 @@ def generator(
     widths: Sequence[int] | None = None,
     upsampling: Block = NearestConvolution,
     normalisation: Normalisation = layers.PixelNorm,
+    gains: bool = False,
 ) -> Generator:
     """A generator of images (batch, *shape); the label's embedding is appended to the latent.
 
     `widths`, one a resolution and lowest first, replace those of `size` (tiny, small, base). `upsampling` is
     NearestConvolution or TransposedConvolution, `normalisation` nn.Identity, layers.PixelNorm or any `width
-    -> module` that couples no samples. Raises InputError for another size word and for shapes that
-    `layers.stages` refuses.
+    -> module` that couples no samples. With `gains` latent and label also scale each channel of each stage.
+    Raises InputError for another size word and for shapes that `layers.stages` refuses.
 
+    >>> import torch
     >>> generator((1, 28, 28), size="tiny")(torch.zeros(5, 64)).shape
     torch.Size([5, 1, 28, 28])
     """
     widths = _widths(shape, size) if widths is None else widths
-    return Generator(shape, latent_size, classes, widths, upsampling, normalisation)
+    return Generator(shape, latent_size, classes, widths, upsampling, normalisation, gains)
 
 
 def discriminator(
@@ -143,6 +155,7 @@ def discriminator(
 ) -> Discriminator:
     """A discriminator of images, with projection on the class embedding; sizes and errors as in `generator`.
 
+    >>> import torch
     >>> discriminator((1, 28, 28), size="tiny")(torch.zeros(5, 1, 28, 28)).shape
     torch.Size([5])
     """

@@ -39,24 +39,32 @@ class Linear(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Convolution, (batch, inputs, h, w) -> (batch, outputs, h/stride, w/stride); W ~ N(0, gain²/fan_in), bias 0.
+    """Convolution (batch, inputs, h, w) -> (batch, outputs, h/stride, w/stride); W ~ N(0, gain²/fan_in).
 
-    An odd kernel keeps the size at stride 1; with stride 2 kernels 3 and 4 halve an even size.
+    The bias starts at 0. At stride 1 an odd kernel keeps the size; at stride 2 kernels 3 and 4 halve it.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, gain: float = 1.0
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        gain: float = 1.0,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.stride, self.padding, self.groups = stride, (kernel - 1) // 2, groups
-        fan_in = inputs // groups * kernel**2
         weight = torch.randn(outputs, inputs // groups, kernel, kernel)
-        self.weight = nn.Parameter(weight * (gain / math.sqrt(fan_in)))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.weight = nn.Parameter(weight * (gain / math.sqrt(weight[0].numel())))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        return functional.conv2d(x, weight, bias, self.stride, self.padding, groups=self.groups)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return functional.conv2d(
+            x, self.weight.to(x.dtype), bias, self.stride, self.padding, groups=self.groups
+        )
 
 
 class PixelNorm(nn.Module):
@@ -103,8 +111,8 @@ class LabelEmbedding(nn.Module):
 class LatentAndLabel(nn.Module):
     """What a generator starts from: the latent, with the label's embedding appended when there are classes.
 
-    (batch, latent_size) -> (batch, width); without classes the label is ignored. Raises InputError for another
-    latent size.
+    (batch, latent_size) -> (batch, width); without classes the label is ignored. Raises InputError for
+    another latent size.
     """
 
     def __init__(self, latent_size: int, classes: int) -> None:
