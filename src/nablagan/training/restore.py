@@ -1,0 +1,91 @@
+"""A trained generator from its run directory."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nablagan.training.checkpoint import Checkpoint, load_checkpoint, load_newest
+from nablagan.training.run import Run, from_json
+from nablagan.training.sampling import latents, samples
+from nablagan.types import InputError
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An averaged generator of a run and what is needed to call it."""
+
+    generator: nn.Module
+    run: Run
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    images_seen: int
+
+    def samples(self, count: int, seed: int = 0, label: Tensor | int | None = None) -> Tensor:
+        """`count` samples (count, *shape), images in about [-1, 1]; the same seed gives the same samples.
+
+        `label`: one class, (count,) classes, or None for classes in turn. Raises InputError for a class that is not there.
+        """
+        if count < 1:
+            raise InputError(f"count is {count}: give a number >= 1")
+        return samples(self.generator, latents(count, self.run.latent_size, seed), self._labels(count, label))
+
+    def _labels(self, count: int, label: Tensor | int | None) -> Tensor | None:
+        if not self.run.conditional:
+            if label is not None:
+                raise InputError("this run was trained without labels: leave the class out")
+            return None
+        if label is None:
+            return torch.arange(count) % len(self.classes)
+        labels = torch.as_tensor(label).expand(count) if isinstance(label, int) else label
+        if not bool(((labels >= 0) & (labels < len(self.classes))).all()):
+            raise InputError(f"no class {label}: this run has classes 0 to {len(self.classes) - 1}")
+        return labels
+
+
+def load_generator(directory: Path, checkpoint: Path | None = None, half_life: int | None = None) -> Trained:
+    """The averaged generator of a run, from its newest sound checkpoint or the one given.
+
+    `half_life` (images) chooses among the run's averages; the first is the default. Raises InputError for what is not a
+    run directory, has no sound checkpoint, or lacks that average.
+    """
+    run, description = read_config(directory), read_json(directory / "data.json")
+    found = load_checkpoint(checkpoint) if checkpoint else _newest(directory)
+    half_life = half_life or run.ema_half_lives[0]
+    if half_life not in run.ema_half_lives:
+        raise InputError(f"no average with half-life {half_life}: this run keeps {run.ema_half_lives}")
+    shape, classes = tuple(description["shape"]), tuple(description["classes"])
+    generator = run.generator.build(
+        shape,
+        latent_size=run.latent_size,
+        classes=len(classes) if run.conditional else 0,
+        **run.generator.options,
+    ).to(dtype=run.torch_dtype)
+    prefix = f"{half_life}."
+    state = {k.removeprefix(prefix): v for k, v in found.tensors["ema"].items() if k.startswith(prefix)}
+    generator.load_state_dict(state)
+    return Trained(generator.eval().requires_grad_(False), run, shape, classes, found.state["images_seen"])
+
+
+def read_config(directory: Path) -> Run:
+    """The run of a directory. Raises InputError if it is not one."""
+    if not (directory / "config.json").is_file():
+        raise InputError(f"{directory} is not a run directory (it has no config.json): give one that `train` made")
+    return from_json(read_json(directory / "config.json"))
+
+
+def read_json(path: Path) -> dict:
+    """The content of a JSON file. Raises InputError if it cannot be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _newest(directory: Path) -> Checkpoint:
+    checkpoint, _ = load_newest(directory / "checkpoints")
+    if checkpoint is None:
+        raise InputError(f"{directory} has no checkpoint yet")
+    return checkpoint
