@@ -2,10 +2,10 @@
 
     python benchmarks/digits_quality.py RUN [--seed 0] [--json]
 
-A small convolutional classifier is trained on the 1,000 real digits that no training sees (`builtin:digits-heldout`) and
-judged on the 4,000 training ones, which it never saw. It then reads 100 generated digits of each class. Copies: the
-distance (L2 in pixels) from each generated digit to its nearest training digit, beside the same from held-out real
-digits to the training digits. If generated digits were copies, their distances would be far smaller.
+A small convolutional classifier is trained on the 1,000 real digits that no training sees (`builtin:digits-heldout`)
+and judged on the 4,000 training ones, which it never saw. It then reads 100 generated digits of each class. Copies: the
+distance (L2 in pixels) from each generated digit to its nearest training digit, beside the same from held-out
+real digits to the training digits. If generated digits were copies, their distances would be far smaller.
 """
 
 import argparse
@@ -95,7 +95,9 @@ def measure(run: Path, seed: int) -> dict[str, Any]:
         "training to other training": second_nearest(real),
     }
     return {
-        "classifier_accuracy_on_real": float((predictions(net, real) == torch.from_numpy(training.labels)).float().mean()),
+        "classifier_accuracy_on_real": float(
+            (predictions(net, real) == torch.from_numpy(training.labels)).float().mean()
+        ),
         "recognised": float(right.mean()),
         "recognised_by_class": [round(x, 3) for x in right.tolist()],
         "distance_quantiles_5_50_95": {

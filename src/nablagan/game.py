@@ -5,8 +5,8 @@ The only file that decides who is held constant. A task states three functions o
     fake = play(generator, batch)
     generator_loss(discriminator, fake, batch), discriminator_loss(discriminator, fake, batch) -> Outcome
 
-Products (`field`, `directional_derivatives`, `jacobian`) are pure: buffers are copied, parametrizations such as spectral
-normalisation are frozen, nothing is moved by asking. The gradients that updates use run the live modules.
+Products (`field`, `directional_derivatives`, `jacobian`) are pure: buffers are copied, parametrizations such as
+spectral normalisation are frozen, nothing is moved by asking. The gradients that updates use run the live modules.
 """
 
 from collections.abc import Callable, Iterator
@@ -106,7 +106,7 @@ class Game:
 
     def _field(self, point: Tensor, batch: Batch) -> Tensor:
         theta, psi = self._split(point)
-        fake, pullback = torch.func.vjp(lambda t: self.play(at(self.generator, t), batch), theta)
+        fake, pullback, *_ = torch.func.vjp(lambda t: self.play(at(self.generator, t), batch), theta)
         by_fake = torch.func.grad(lambda f: self._generator_loss(psi, f, batch))(fake)
         by_psi = torch.func.grad(lambda p: self._discriminator_loss(p, fake, batch))(psi)
         return torch.cat([pullback(by_fake)[0], by_psi])
@@ -236,7 +236,7 @@ def held(player: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def frozen(*players: nn.Module) -> Iterator[None]:
-    """Within it parametrizations (spectral normalisation's power iteration) neither move nor blur second derivatives."""
+    """Within it parametrizations (spectral normalisation's power iteration) stand still: constants of every product."""
     with ExitStack() as restore:
         for player in players:
             for module in player.modules():

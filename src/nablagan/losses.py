@@ -78,9 +78,7 @@ def least_squares(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
     PlayerLosses(generator=tensor([2.]), discriminator=tensor([5.]))
     """
     check_logits(real_logits, fake_logits)
-    return PlayerLosses(
-        (fake_logits - 1).square() / 2, ((real_logits - 1).square() + fake_logits.square()) / 2
-    )
+    return PlayerLosses((fake_logits - 1).square() / 2, ((real_logits - 1).square() + fake_logits.square()) / 2)
 
 
 def relativistic(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
@@ -112,9 +110,7 @@ def relativistic_average(real_logits: Tensor, fake_logits: Tensor) -> PlayerLoss
     check_logits(real_logits, fake_logits)
     real_margin = real_logits - fake_logits.mean()
     fake_margin = fake_logits - real_logits.mean()
-    return PlayerLosses(
-        softplus(real_margin) + softplus(-fake_margin), softplus(-real_margin) + softplus(fake_margin)
-    )
+    return PlayerLosses(softplus(real_margin) + softplus(-fake_margin), softplus(-real_margin) + softplus(fake_margin))
 
 
 # f-GAN (Nowozin et al. 2016): L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)). P real, Q generated, u = p/q; at the

@@ -51,8 +51,9 @@ def half_squared_norm(gradient: Tensor) -> Tensor:
 class Remembering:
     """A discriminator that judges each tensor once.
 
-    Logits and, when a penalty asks, their gradient with respect to the images come from one forward pass: with R1 and R2
-    that saves two of six forward passes. Tensors are recognised by identity, so it lives for one evaluation of the game.
+    Logits and, when a penalty asks, their gradient with respect to the images come from one forward pass: with R1 and
+    R2 that saves two of six forward passes. Tensors are recognised by identity, so it lives for one evaluation of the
+    game.
     """
 
     def __init__(self, discriminator: Discriminator) -> None:
@@ -71,6 +72,6 @@ class Remembering:
         for seen_images, seen_label, logits, pullback in self._judged:
             if seen_images is images and seen_label is label:
                 return logits, pullback
-        logits, pullback = torch.func.vjp(lambda x: self._discriminator(x, label), images)
+        logits, pullback, *_ = torch.func.vjp(lambda x: self._discriminator(x, label), images)
         self._judged.append((images, label, logits, pullback))
         return logits, pullback

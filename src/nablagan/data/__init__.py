@@ -1,5 +1,6 @@
 """Data sets, their audit, augmentation, and pictures of samples."""
 
+from nablagan.data.auditing import audit, contact_sheet
 from nablagan.data.augment import DRAWS, diffaugment
 from nablagan.data.dataset import Dataset, to_tensor
 from nablagan.data.pictures import picture_grid, scatter_picture, to_uint8
@@ -8,6 +9,8 @@ from nablagan.data.source import open_dataset
 __all__ = [
     "DRAWS",
     "Dataset",
+    "audit",
+    "contact_sheet",
     "diffaugment",
     "open_dataset",
     "picture_grid",

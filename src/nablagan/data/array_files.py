@@ -27,9 +27,7 @@ def open_npy(path: Path, request: Request, cache: Path) -> Dataset:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise InputError(
-            f"{path} cannot be read without pickle ({_first_line(error)}); save it anew"
-        ) from error
+        raise InputError(f"{path} cannot be read without pickle ({_first_line(error)}); save it anew") from error
     return _open(path, array, None, request, cache)
 
 
@@ -126,9 +124,7 @@ def _labels(path: Path, labels: np.ndarray, count: int) -> tuple[np.ndarray | No
     values, index = np.unique(labels, return_inverse=True)
     if len(values) < 2:
         return None, ()
-    names = tuple(
-        value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values
-    )
+    names = tuple(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values)
     return index.astype(np.int64), names
 
 
@@ -147,9 +143,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) ->
         with archive.open(info) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
     except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path} cannot be read without pickle ({_first_line(error)}); save it anew"
-        ) from error
+        raise InputError(f"{path} cannot be read without pickle ({_first_line(error)}); save it anew") from error
 
 
 def _first_line(error: BaseException) -> str:

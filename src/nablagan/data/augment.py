@@ -18,9 +18,7 @@ SHIFT_RATIO = 1 / 8
 CUTOUT_RATIO = 1 / 2
 
 
-def diffaugment(
-    images: Tensor, draws: Tensor, kinds: Sequence[str] = KINDS, probability: float = 1.0
-) -> Tensor:
+def diffaugment(images: Tensor, draws: Tensor, kinds: Sequence[str] = KINDS, probability: float = 1.0) -> Tensor:
     """DiffAugment (Zhao et al. 2020): each kind in turn, applied to each sample with `probability`.
 
     images (batch, C, H, W) in [-1, 1]; draws (batch, DRAWS) uniform in [0, 1), the only randomness, used per

@@ -23,17 +23,13 @@ def open_builtin(name: str, request: Request, cache: Path) -> Dataset:
     if name not in BUILTINS:
         near = difflib.get_close_matches(name, BUILTINS, n=1, cutoff=0.5)
         hint = f"did you mean {PREFIX}{near[0]}? " if near else ""
-        raise InputError(
-            f"{PREFIX}{name} is unknown; {hint}there are {', '.join(PREFIX + n for n in BUILTINS)}"
-        )
+        raise InputError(f"{PREFIX}{name} is unknown; {hint}there are {', '.join(PREFIX + n for n in BUILTINS)}")
     return BUILTINS[name](request, cache)
 
 
 def digits(request: Request, cache: Path) -> Dataset:
     """4,000 MNIST digits for training, 400 a class."""
-    return _digits(
-        "digits", "the 4,000 training digits; 1,000 others are kept in digits-heldout", request, cache
-    )
+    return _digits("digits", "the 4,000 training digits; 1,000 others are kept in digits-heldout", request, cache)
 
 
 def digits_heldout(request: Request, cache: Path) -> Dataset:
@@ -55,9 +51,7 @@ def ring(request: Request, cache: Path) -> Dataset:
 def grid(request: Request, cache: Path) -> Dataset:
     """25 Gaussians on a 5 x 5 grid of spacing 2, standard deviation 0.05; the label is the Gaussian."""
     steps = np.arange(-4.0, 5.0, 2.0)
-    return _mixture(
-        "grid", np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2), 0.05, request
-    )
+    return _mixture("grid", np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2), 0.05, request)
 
 
 BUILTINS: dict[str, Callable[[Request, Path], Dataset]] = {

@@ -52,9 +52,7 @@ def load(cache: Path, key: str) -> Entry | None:
     return Entry(_samples(path / "samples.npy"), labels, record["description"])
 
 
-def store(
-    cache: Path, key: str, row_shape: tuple[int, ...], blocks: Iterable[np.ndarray], finish: Finish
-) -> Entry:
+def store(cache: Path, key: str, row_shape: tuple[int, ...], blocks: Iterable[np.ndarray], finish: Finish) -> Entry:
     """Write blocks of uint8 rows as one entry and return it as loaded.
 
     `finish()` is called after the last block for the labels and the description. InputError when the
@@ -78,15 +76,13 @@ def store(
     return result
 
 
-def stored_samples(
-    cache: Path, key: str, row_shape: tuple[int, ...], blocks: Iterable[np.ndarray]
-) -> np.ndarray:
+def stored_samples(cache: Path, key: str, row_shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> np.ndarray:
     """Samples from the entry under `key`, which is written first if need be."""
     entry = load(cache, key) or store(cache, key, row_shape, blocks, lambda: (None, {}))
     return entry.samples
 
 
-def writing(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write a file whole: beside its place, to the disk, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=path.parent)
@@ -193,6 +189,4 @@ def _cache_errors(cache: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(
-            f"cannot write the cache at {cache}: {reason}; choose another with --cache DIR"
-        ) from error
+        raise InputError(f"cannot write the cache at {cache}: {reason}; choose another with --cache DIR") from error

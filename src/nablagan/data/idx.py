@@ -42,9 +42,7 @@ def open_idx(path: Path, request: Request, cache: Path) -> Dataset:
     labels, classes = (None, ()) if labels_path is None else _labels(labels_path, len(images))
     notes = {"labels_file": labels_path.name if labels_path else None}
     name = path.name.split("-images")[0].split(".")[0]
-    source = ArraySource(
-        f"{path.resolve().parent.name}-{name}", str(path), images[:, None], labels, classes, notes
-    )
+    source = ArraySource(f"{path.resolve().parent.name}-{name}", str(path), images[:, None], labels, classes, notes)
     return open_arrays(source, request, cache)
 
 
@@ -80,9 +78,7 @@ def _shape(path: Path, magic: bytes, stream: gzip.GzipFile | object) -> tuple[in
 def _check_size(path: Path, size: int) -> None:
     largest = path.stat().st_size * (_LARGEST_GZIP_RATIO if path.suffix == ".gz" else 1)
     if size > largest or not fits_in_memory(size):
-        raise InputError(
-            f"{path} promises {size:,} bytes, more than it can hold or the memory takes; check its origin"
-        )
+        raise InputError(f"{path} promises {size:,} bytes, more than it can hold or the memory takes; check its origin")
 
 
 def _fill(stream: gzip.GzipFile | object, data: bytearray) -> int:
@@ -100,7 +96,5 @@ def _labels_beside(images: Path) -> Path | None:
 def _labels(path: Path, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     labels = read_idx(path)
     if labels.shape != (count,):
-        raise InputError(
-            f"{path} has shape {labels.shape} for {count} images; the two files do not belong together"
-        )
+        raise InputError(f"{path} has shape {labels.shape} for {count} images; the two files do not belong together")
     return labels.astype(np.int64), tuple(str(value) for value in range(int(labels.max(initial=0)) + 1))

@@ -17,7 +17,7 @@ from nablagan.data.arrays import check_count, class_counts
 from nablagan.data.dataset import Dataset
 from nablagan.data.decode import BadFile, Decoded, Header, decode, read_header
 from nablagan.data.hashing import hash_of_json
-from nablagan.data.listing import Listing, labels_of, printable
+from nablagan.data.listing import Listing, depth_of, labels_of, printable
 from nablagan.data.parallel import BLOCK_ITEMS, in_order
 from nablagan.data.policy import Policy, Request, policy_for_pictures
 from nablagan.types import InputError
@@ -28,9 +28,7 @@ DECODER = f"1 {PIL.__version__}"
 BLOCK_BYTES = 1 << 26
 
 
-def open_pictures(
-    listing: Listing, request: Request, cache: Path, limit_bad: float, progress: Progress
-) -> Dataset:
+def open_pictures(listing: Listing, request: Request, cache: Path, limit_bad: float, progress: Progress) -> Dataset:
     """The data set of a listing's good files; InputError if more than `limit_bad` of them are bad."""
     classes, labels = labels_of(listing.source, listing.files)
     with warnings.catch_warnings():
@@ -90,7 +88,7 @@ class _Account:
 
 
 def _content(listing: Listing, progress: Progress) -> str:
-    """sha256 over every candidate's name and bytes; an unreadable one counts with its reason."""
+    """sha256 over every candidate's name (below what holds all) and bytes, or why it cannot be read."""
 
     def digest_of(name: str) -> bytes:
         data = _attempt(listing.read, name)
@@ -98,8 +96,10 @@ def _content(listing: Listing, progress: Progress) -> str:
 
     digest = hashlib.sha256()
     digests = (one for block in in_order(digest_of, listing.files, progress, "reading") for one in block)
+    depth = depth_of(listing.files)
     for name, one in zip(listing.files, digests, strict=True):
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + one)
+        inner = name.split("/", depth)[-1]
+        digest.update(inner.encode("utf-8", "surrogateescape") + b"\0" + one)
     return digest.hexdigest()
 
 
@@ -136,9 +136,7 @@ def _policy(listing: Listing, request: Request, progress: Progress) -> Policy:
     return policy_for_pictures(request, sizes or Counter({(8, 8): 1}), all_grey)
 
 
-def _decoded_blocks(
-    listing: Listing, policy: Policy, account: _Account, progress: Progress
-) -> Iterator[np.ndarray]:
+def _decoded_blocks(listing: Listing, policy: Policy, account: _Account, progress: Progress) -> Iterator[np.ndarray]:
     def decoded(name: str) -> Decoded | BadFile:
         return _attempt(lambda name: decode(listing.read(name), policy), name)
 

@@ -48,9 +48,7 @@ def listed_zip(path: Path) -> Iterator[Listing]:
     """The image members of a zip; InputError for one that could do harm."""
     with opened_zip(path) as archive:
         members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        yield _listing(
-            str(path), path.stem, sorted(members), lambda name: _read_member(archive, members[name])
-        )
+        yield _listing(str(path), path.stem, sorted(members), lambda name: _read_member(archive, members[name]))
 
 
 @contextmanager
@@ -78,9 +76,7 @@ def labels_of(source: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], lis
     One folder round everything is no class. InputError for a folder of splits, or files beside class folders.
     """
     parts = [name.split("/") for name in files]
-    depth = 0
-    while all(len(part) > depth + 1 for part in parts) and len({part[depth] for part in parts}) == 1:
-        depth += 1
+    depth = depth_of(files)
     in_folder = sum(len(part) > depth + 1 for part in parts)
     if not in_folder:
         return (), []
@@ -94,6 +90,15 @@ def labels_of(source: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], lis
         )
     index = {name: place for place, name in enumerate(classes)}
     return tuple(classes), [index[part[depth]] for part in parts]
+
+
+def depth_of(files: tuple[str, ...]) -> int:
+    """How many folders hold everything: 1 for a zip of one folder. They make no difference to the content."""
+    parts = [name.split("/") for name in files]
+    depth = 0
+    while all(len(part) > depth + 1 for part in parts) and len({part[depth] for part in parts}) == 1:
+        depth += 1
+    return depth
 
 
 def printable(name: str) -> str:
@@ -158,13 +163,9 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
     name = info.filename.replace("\\", "/")
     if name.startswith("/") or ".." in name.split("/") or name[1:3] == ":/":
-        raise InputError(
-            f"{path} holds the unsafe name {printable(name)!r}; make the zip without such members"
-        )
+        raise InputError(f"{path} holds the unsafe name {printable(name)!r}; make the zip without such members")
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise InputError(
-            f"{path} holds the link {printable(name)!r}; make the zip with files instead of links"
-        )
+        raise InputError(f"{path} holds the link {printable(name)!r}; make the zip with files instead of links")
 
 
 def _check_directory_length(path: Path) -> None:
@@ -181,6 +182,4 @@ def _check_directory_length(path: Path) -> None:
     if length == 0xFFFFFFFF and large >= 0:
         length = int.from_bytes(tail[large + 40 : large + 48], "little")
     if length > LARGEST_DIRECTORY_BYTES:
-        raise InputError(
-            f"{path} lists too many members ({length:,} bytes of names); use several smaller zips"
-        )
+        raise InputError(f"{path} lists too many members ({length:,} bytes of names); use several smaller zips")

@@ -21,9 +21,7 @@ def to_uint8(images: Tensor) -> np.ndarray:
     """uint8 array of images in [-1, 1] (clipped): undoes `to_tensor`. InputError for NaN and Inf."""
     values = images.detach().to("cpu", torch.float32)
     if not bool(torch.isfinite(values).all()):
-        raise InputError(
-            "images hold NaN or Inf and cannot be shown; the generator that made them has diverged"
-        )
+        raise InputError("images hold NaN or Inf and cannot be shown; the generator that made them has diverged")
     return values.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
@@ -44,9 +42,7 @@ def picture_grid(
     height, width = pixels.shape[1:3]
     titles = _RowTitles(row_titles, height) if row_titles else None
     margin = titles.width if titles else 0
-    page = np.full(
-        (rows * (height + gap) + gap, margin + columns * (width + gap) + gap, 3), BACKGROUND, np.uint8
-    )
+    page = np.full((rows * (height + gap) + gap, margin + columns * (width + gap) + gap, 3), BACKGROUND, np.uint8)
     for index, picture in enumerate(pixels):
         top = gap + index // columns * (height + gap)
         left = margin + gap + index % columns * (width + gap)
@@ -71,9 +67,7 @@ def scatter_picture(
     axes = figure.add_subplot(aspect="equal")
     if behind is not None:
         axes.scatter(*behind.T, s=4, c="#bbbbbb", linewidths=0, label="real")
-    axes.scatter(
-        *shown.T, s=4, c="#d62728" if behind is not None else "#1f77b4", linewidths=0, label="generated"
-    )
+    axes.scatter(*shown.T, s=4, c="#d62728" if behind is not None else "#1f77b4", linewidths=0, label="generated")
     if behind is not None:
         _frame(axes, behind)
         axes.legend(loc="upper right", fontsize=8, markerscale=3)
@@ -110,9 +104,7 @@ def _as_uint8(images: Tensor | np.ndarray) -> np.ndarray:
     if isinstance(images, Tensor):
         return images.detach().cpu().numpy() if images.dtype == torch.uint8 else to_uint8(images)
     if images.dtype != np.uint8:
-        raise InputError(
-            f"a picture grid needs uint8 arrays or float tensors in [-1, 1], not a {images.dtype} array"
-        )
+        raise InputError(f"a picture grid needs uint8 arrays or float tensors in [-1, 1], not a {images.dtype} array")
     return images
 
 

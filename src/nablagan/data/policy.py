@@ -39,9 +39,7 @@ class Policy:
         return asdict(self)
 
 
-def checked_request(
-    resolution: int | tuple[int, int] | None, channels: int | None, fit: str | None
-) -> Request:
+def checked_request(resolution: int | tuple[int, int] | None, channels: int | None, fit: str | None) -> Request:
     """The request, or InputError for a side that no player grows to, a bad channel count, an unknown fit."""
     if fit is not None and fit not in FITS:
         raise InputError(f"fit {fit!r} is unknown; choose one of {', '.join(FITS)}")
@@ -131,6 +129,4 @@ def _array_channels(asked: int | None, present: int) -> int:
         return present
     if {asked, present} == {1, 3}:
         return asked
-    raise InputError(
-        f"channels {asked} cannot be made from {present}; leave --channels out to keep {present}"
-    )
+    raise InputError(f"channels {asked} cannot be made from {present}; leave --channels out to keep {present}")

@@ -48,9 +48,7 @@ class Sampler:
         """The batch after `images_seen` images; `position` in the stream of draws differs from it after a rollback."""
         position = images_seen if position is None else position
         index = self._order(position)[self.mine]
-        latent = torch.randn(
-            self.batch_size, self.latent_size, generator=seeded(self.seed, "latent", position)
-        )
+        latent = torch.randn(self.batch_size, self.latent_size, generator=seeded(self.seed, "latent", position))
         draws = torch.rand(self.batch_size, DRAWS, generator=seeded(self.seed, "augmentation", position))
         return Batch(
             real=to_tensor(self.dataset.samples[index]).to(self.device, self.dtype),

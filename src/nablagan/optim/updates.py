@@ -93,4 +93,4 @@ def summary(generator: Gradient, discriminator: Gradient) -> Step:
 
 def norm(tensors: tuple[Tensor, ...]) -> Tensor:
     """The Euclidean norm of all entries together; not finite if any entry is not."""
-    return torch.stack(torch._foreach_norm(tensors)).norm()
+    return torch.stack(torch._foreach_norm(tensors)).norm()  # pyright: ignore[reportPrivateImportUsage]

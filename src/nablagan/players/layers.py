@@ -62,9 +62,7 @@ class Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        return functional.conv2d(
-            x, self.weight.to(x.dtype), bias, self.stride, self.padding, groups=self.groups
-        )
+        return functional.conv2d(x, self.weight.to(x.dtype), bias, self.stride, self.padding, groups=self.groups)
 
 
 class PixelNorm(nn.Module):
@@ -92,9 +90,7 @@ class LabelEmbedding(nn.Module):
     def forward(self, label: Tensor | None, batch: int) -> Tensor:
         classes = len(self.weight)
         if label is None:
-            raise InputError(
-                f"no label: this player has {classes} classes, give a label (batch,) of integers"
-            )
+            raise InputError(f"no label: this player has {classes} classes, give a label (batch,) of integers")
         if label.shape != (batch,) or label.dtype not in (torch.int64, torch.int32):
             raise InputError(
                 f"label is {label.dtype} {tuple(label.shape)} for {batch} samples: "
@@ -103,9 +99,7 @@ class LabelEmbedding(nn.Module):
         try:
             return functional.embedding(label, self.weight)
         except IndexError as error:
-            raise InputError(
-                f"a label is out of range: this player has classes 0 to {classes - 1}"
-            ) from error
+            raise InputError(f"a label is out of range: this player has classes 0 to {classes - 1}") from error
 
 
 class LatentAndLabel(nn.Module):
@@ -185,8 +179,7 @@ def image_shape(shape: Sequence[int], player: str) -> tuple[int, int, int]:
     """(channels, height, width), or InputError when the shape is not that of an image."""
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(
-            f"{player} makes images of shape (channels, height, width), not {tuple(shape)}: "
-            "use players.mlp for points"
+            f"{player} makes images of shape (channels, height, width), not {tuple(shape)}: use players.mlp for points"
         )
     channels, height, width = shape
     return channels, height, width
@@ -195,18 +188,14 @@ def image_shape(shape: Sequence[int], player: str) -> tuple[int, int, int]:
 def size_named(size: str, sizes: Mapping[str, Size]) -> Size:
     """The entry of a table of sizes, or InputError naming the choices."""
     if size not in sizes:
-        raise InputError(
-            f"unknown size {size!r}: choose one of {', '.join(sizes)}, or give widths explicitly"
-        )
+        raise InputError(f"unknown size {size!r}: choose one of {', '.join(sizes)}, or give widths explicitly")
     return sizes[size]
 
 
 def check_widths(widths: Sequence[int], count: int) -> tuple[int, ...]:
     """The widths as a tuple, or InputError unless there are `count`, all positive."""
     if len(widths) != count or min(widths, default=1) < 1:
-        raise InputError(
-            f"widths {tuple(widths)}: give {count} positive widths, one a stage, lowest resolution first"
-        )
+        raise InputError(f"widths {tuple(widths)}: give {count} positive widths, one a stage, lowest resolution first")
     return tuple(widths)
 
 
@@ -221,8 +210,6 @@ def _nearest_usable(height: int, width: int) -> tuple[int, int]:
     """The usable (height, width) at the smallest total distance, the larger one of two."""
     candidates = []
     for doublings in range(max(height, width, 1).bit_length()):
-        sides = [base << doublings for base in range(4, 9)]
+        sides = [base << doublings for base in range(4 if doublings else 1, 9)]
         candidates.append(tuple(min(sides, key=lambda s: (abs(s - side), -s)) for side in (height, width)))
-    return min(
-        candidates, key=lambda size: (abs(size[0] - height) + abs(size[1] - width), -size[0] - size[1])
-    )
+    return min(candidates, key=lambda size: (abs(size[0] - height) + abs(size[1] - width), -size[0] - size[1]))

@@ -53,9 +53,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """(samples, label) -> logits (batch,)."""
 
-    def __init__(
-        self, shape: Sequence[int], classes: int, widths: Sequence[int], activation: Activation
-    ) -> None:
+    def __init__(self, shape: Sequence[int], classes: int, widths: Sequence[int], activation: Activation) -> None:
         super().__init__()
         self.shape = tuple(shape)
         self.hidden = Layers(math.prod(shape), widths, activation)

@@ -200,9 +200,7 @@ def _plan(
     if any(2 * width % group_size for width in widths):
         raise InputError(f"widths {widths}: their doubles must be multiples of {group_size}")
     if not 0 <= bfloat16_stages <= len(widths) or depth < 1:
-        raise InputError(
-            f"bfloat16_stages={bfloat16_stages}, depth={depth}: give 0 to {len(widths)} and 1 or more"
-        )
+        raise InputError(f"bfloat16_stages={bfloat16_stages}, depth={depth}: give 0 to {len(widths)} and 1 or more")
     return Plan((base_height, base_width), widths, depth, group_size, len(widths) - bfloat16_stages)
 
 

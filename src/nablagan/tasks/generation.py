@@ -25,8 +25,8 @@ def generation(
 ) -> Game:
     """The game of a GAN: L_G and L_D from `loss`, and the weighted penalties added to L_D (Goodfellow et al. 2014).
 
-    Real and generated samples of a pair share their label and augmentation draws. Penalties are gradients with respect to
-    the samples before augmentation. `options` go to Game (`mean`). Raises InputError for a negative weight.
+    Real and generated samples of a pair share their label and augmentation draws. Penalties are gradients with respect
+    to the samples before augmentation. `options` go to Game (`mean`). Raises InputError for a negative weight.
     """
     penalties = dict(penalties or {})
     for penalty, weight in penalties.items():
@@ -34,9 +34,8 @@ def generation(
             raise InputError(f"the weight of penalty {penalty.__name__} is {weight}: give a number >= 0")
 
     def critic(discriminator: Discriminator, batch: Batch) -> Discriminator:
-        if augment is None:
-            return discriminator
-        return lambda images, label: discriminator(augment(images, batch), label)
+        change = augment
+        return discriminator if change is None else lambda x, label: discriminator(change(x, batch), label)
 
     def play(generator: Callable[..., Tensor], batch: Batch) -> Tensor:
         return generator(batch.latent, batch.label)

@@ -32,9 +32,11 @@ def describe_environment(engine: Engine) -> dict[str, Any]:
 def processor() -> str:
     """The processor's name as the system gives it."""
     source = Path("/proc/cpuinfo")
-    names = [x.split(":")[1].strip() for x in source.read_text().splitlines() if x.startswith("model name")] if (
-        source.exists()
-    ) else []
+    names = (
+        [x.split(":")[1].strip() for x in source.read_text().splitlines() if x.startswith("model name")]
+        if (source.exists())
+        else []
+    )
     return names[0] if names else platform.processor()
 
 

@@ -26,7 +26,8 @@ class Trained:
     def samples(self, count: int, seed: int = 0, label: Tensor | int | None = None) -> Tensor:
         """`count` samples (count, *shape), images in about [-1, 1]; the same seed gives the same samples.
 
-        `label`: one class, (count,) classes, or None for classes in turn. Raises InputError for a class that is not there.
+        `label`: one class, (count,) classes, or None for classes in turn. Raises InputError for a class that is not
+        there.
         """
         if count < 1:
             raise InputError(f"count is {count}: give a number >= 1")

@@ -13,6 +13,7 @@ from nablagan.types import InputError, Loss, Penalty
 
 FORMAT = 1
 """Version of config.json."""
+NEVER = constant(0.0)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Run:
     checkpoint_images: int
     penalties: tuple[PenaltySettings, ...] = ()
     augmentations: tuple[str, ...] = ()
-    augmentation_probability: Cosine = constant(0.0)
+    augmentation_probability: Cosine = NEVER
     update: type[Update] = Alternating
     conditional: bool = False
     latent_size: int = 64

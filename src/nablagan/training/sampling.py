@@ -64,7 +64,7 @@ def point_labels(run: Run, dataset: Dataset) -> Tensor | None:
 
 def real_picture(run: Run, dataset: Dataset) -> "Image.Image":
     """Real samples laid out as `samples_picture` lays out generated ones."""
-    order = torch.randperm(len(dataset), generator=seeded(run.seed, "pictures")).numpy()
+    order = torch.randperm(len(dataset), generator=seeded(run.seed, "pictures")).tolist()
     if not dataset.is_images:
         return scatter_picture(dataset.samples[order[:POINTS]])
     if run.conditional and dataset.labels is not None:
@@ -74,9 +74,9 @@ def real_picture(run: Run, dataset: Dataset) -> "Image.Image":
     return picture_grid(dataset.samples[sorted(order[: COLUMNS * MOST_ROWS])], COLUMNS)
 
 
-def _of_class(dataset: Dataset, order: "torch.Tensor", wanted: int) -> list[int]:
+def _of_class(dataset: Dataset, order: list[int], wanted: int) -> list[int]:
     assert dataset.labels is not None
-    members = [int(i) for i in order[dataset.labels[order] == wanted][:COLUMNS]]
+    members = [i for i in order if dataset.labels[i] == wanted][:COLUMNS]
     return (members * COLUMNS)[:COLUMNS]
 
 

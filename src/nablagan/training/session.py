@@ -50,7 +50,7 @@ def train(
     directory: Path,
     dataset: Dataset,
     engine: Engine,
-    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    limits: Limits = Limits(),
     listeners: tuple[Callable[[dict[str, Any]], None], ...] = (),
     on_step: Callable[[State], None] = lambda state: None,
 ) -> Result:

@@ -1,0 +1,153 @@
+"""`nablagan data`: what a data set holds, as a table and a picture."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+HELP = "look at a data set before training: counts, classes, duplicates, bad files, a contact sheet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the verb."""
+    parser.add_argument(
+        "data",
+        nargs="?",
+        default="builtin:digits",
+        help="builtin:NAME, folder, .zip, .npy, .npz or IDX files",
+    )
+    parser.add_argument("--resolution", type=_resolution, metavar="N|HxW", help="side in pixels, default from the data")
+    parser.add_argument("--channels", type=int, metavar="N", help="1 for grey, 3 for colour, default from the data")
+    parser.add_argument("--fit", choices=("crop", "pad", "stretch", "border"), help="how images get to one size")
+    parser.add_argument(
+        "--limit-bad", type=float, default=0.01, metavar="PART", help="unusable files allowed (default 0.01)"
+    )
+    parser.add_argument("--cache", metavar="DIR", help="decoded images (default $NABLAGAN_CACHE or ~/.cache/nablagan)")
+    parser.add_argument("--out", metavar="DIR", help="where contact-sheet.png goes (default: below the cache)")
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "examples:\n  nablagan data builtin:digits --out .\n  nablagan data photos/ --resolution 64 --json"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open, audit, draw, print; 0. InputError goes to the caller."""
+    from nablagan.data import audit, contact_sheet, open_dataset
+
+    with _progress(quiet=arguments.json) as progress:
+        dataset = open_dataset(
+            arguments.data,
+            resolution=arguments.resolution,
+            channels=arguments.channels,
+            fit=arguments.fit,
+            cache=arguments.cache,
+            limit_bad=arguments.limit_bad,
+            progress=progress,
+        )
+    report = audit(dataset)
+    report["contact_sheet"] = _write_sheet(contact_sheet(dataset), arguments, dataset.fingerprint)
+    if arguments.json:
+        import json
+
+        print(json.dumps(report, indent=2))
+    else:
+        _print_table(report)
+    return 0
+
+
+def _resolution(text: str) -> int | tuple[int, int]:
+    try:
+        sides = [int(side) for side in text.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) == 1:
+        return sides[0]
+    if len(sides) == 2:
+        return sides[0], sides[1]
+    raise argparse.ArgumentTypeError(f"{text!r} is not a side such as 64, or height and width such as 64x48")
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Any]:
+    """A callback that draws a bar on standard error when people watch it, else None."""
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(done: int, total: int, text: str) -> None:
+            if text not in tasks:
+                tasks[text] = bars.add_task(text, total=total)
+            bars.update(tasks[text], completed=done)
+
+        yield show
+
+
+def _write_sheet(sheet: Any, arguments: argparse.Namespace, fingerprint: str) -> str:
+    from io import BytesIO
+    from pathlib import Path
+
+    from nablagan.data.cache import cache_directory, write_whole
+    from nablagan.types import InputError
+
+    below_cache = cache_directory(arguments.cache) / "contact-sheets" / fingerprint[:16]
+    path = (Path(arguments.out) if arguments.out else below_cache) / "contact-sheet.png"
+    stream = BytesIO()
+    sheet.save(stream, "PNG")
+    try:
+        write_whole(path, stream.getvalue())
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another place with --out DIR") from error
+    return str(path)
+
+
+def _print_table(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(f"{report['name']}: {report['count']:,} {report['kind']}"), show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _lines(report):
+        table.add_row(name, escape(value))
+    console = Console()
+    console.print(table)
+    for warning in report["warnings"]:
+        console.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    console.print(f"contact sheet: {escape(report['contact_sheet'])}", soft_wrap=True, highlight=False)
+
+
+def _lines(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Rows of the table: what there is to say, in words."""
+    policy = report["policy"]
+    yield "source", report["source"]
+    if "split" in report:
+        yield "split", report["split"]
+    yield "shape", " x ".join(map(str, report["shape"]))
+    if policy:
+        yield "fit", f"{policy['fit']} ({policy['reason']})"
+        yield "sizes found", _counts(report["sizes"])
+    if report["class_counts"]:
+        yield f"{len(report['classes'])} classes", _counts(report["class_counts"])
+    yield "mean", ", ".join(f"{value:.3f}" for value in report["mean"])
+    yield "standard deviation", ", ".join(f"{value:.3f}" for value in report["standard_deviation"])
+    yield "exact copies", str(report["duplicates"]["count"])
+    if policy:
+        yield "nearly one shade", str(report["near_constant"]["count"])
+    for title in ("converted", "ignored"):
+        if report[title]:
+            yield title, _counts(report[title])
+    for reason, names in report["bad"].items():
+        yield f"bad: {reason}", f"{len(names)}: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+    yield "fingerprint", report["fingerprint"]
+
+
+def _counts(counts: dict[str, int], most: int = 24) -> str:
+    shown = ", ".join(f"{name}: {count:,}" for name, count in list(counts.items())[:most])
+    return shown + (f", and {len(counts) - most} more" if len(counts) > most else "")

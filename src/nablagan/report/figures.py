@@ -1,0 +1,152 @@
+"""The page's curves: which measures share a figure, and the words beside them."""
+
+from nablagan.report.chart import MARK_COLOURS, Chart, Line, line_chart
+from nablagan.report.markup import Markup, join, tag
+from nablagan.report.readings import (
+    GRADIENTS,
+    LEARNING_RATES,
+    OTHER,
+    PENALTIES,
+    SPEED,
+    WEIGHTS,
+    logits_reading,
+    losses_reading,
+)
+from nablagan.report.record import OF_INTEREST, RunRecord
+from nablagan.report.series import Series, measure_series, time_series
+from nablagan.report.words import function_name, number, plural, title_case
+
+GENERATOR, DISCRIMINATOR, REAL, FAKE, OTHERS = 1, 2, 3, 4, 5
+MOST_OTHERS = 24
+PLAYERS = {"generator": ("Generator", GENERATOR), "discriminator": ("Discriminator", DISCRIMINATOR)}
+WEIGHT = "penalty_weight"
+
+
+class Curves:
+    """Draws figures from a record; measures that a figure takes are not left for the others."""
+
+    def __init__(self, record: RunRecord) -> None:
+        ticks = record.ticks
+        self.left, self.times = measure_series(ticks), time_series(ticks)
+        self.loss = function_name(record.get("config", "loss") or "")
+        self.marks = {
+            kind: [float(event["images_seen"]) for event in record.of_kind(kind)]
+            for kind in OF_INTEREST
+            if record.of_kind(kind)
+        }
+        self.drawn = 0
+
+    def known(self) -> list[Markup]:
+        """The figures every run should have; one that lacks its measures is left out."""
+        penalties = self._take_penalties()
+        weights = self._take_weights()
+        losses = losses_reading(self.loss, bool(penalties))
+        figures = [
+            self._figure("Losses", self._players("loss"), losses.sentence, references=losses.references),
+            self._figure("Logits", self._logits(), logits_reading(self.loss)),
+            self._figure("Gradient norms", self._players("gradient_norm"), GRADIENTS, log=True),
+            self._figure("Penalties", penalties, PENALTIES, log=True),
+            self._figure("Penalty weights", weights, WEIGHTS),
+            self._figure("Learning rates", self._players("learning_rate", schedule=True), LEARNING_RATES),
+            self._figure("Images per second", self._speed(), SPEED),
+        ]
+        return [figure for figure in figures if figure]
+
+    def others(self) -> list[Markup]:
+        """A figure for each measure that no known figure took."""
+        names = [name for name, series in self.left.items() if len(series.finite)]
+        return [
+            self._figure(title_case(name), [Line(self.left[name], name, OTHERS)], OTHER) for name in names[:MOST_OTHERS]
+        ]
+
+    def undrawn(self) -> list[str]:
+        """Names of measures that cannot be drawn: no finite value, or too many measures."""
+        names = [name for name, series in self.left.items() if len(series.finite)]
+        return [name for name, series in self.left.items() if not len(series.finite)] + names[MOST_OTHERS:]
+
+    def _players(self, measure: str, schedule: bool = False) -> list[Line]:
+        found = {player: self._take(f"{player}_{measure}") for player in PLAYERS}
+        return [Line(series, *PLAYERS[player], schedule) for player, series in found.items() if series]
+
+    def _logits(self) -> list[Line]:
+        found = (("Real", REAL, self._take("real_logits")), ("Generated", FAKE, self._take("fake_logits")))
+        return [Line(series, label, colour) for label, colour, series in found if series]
+
+    def _take_penalties(self) -> list[Line]:
+        names = [name for name in self.left if name.startswith("penalty_") and not name.startswith(WEIGHT)]
+        return self._take_all(names, "penalty_", False)
+
+    def _take_weights(self) -> list[Line]:
+        names = [name for name in self.left if name.startswith(WEIGHT)]
+        lines = self._take_all(names, f"{WEIGHT}_", True)
+        return lines if any(line.series.varies for line in lines) else []
+
+    def _take_all(self, names: list[str], prefix: str, schedule: bool) -> list[Line]:
+        found = [(name.removeprefix(prefix), self._take(name)) for name in names]
+        drawn = [(label, series) for label, series in found if series]
+        return [Line(series, label, 5 + i % 4, schedule) for i, (label, series) in enumerate(drawn)]
+
+    def _speed(self) -> list[Line]:
+        series = self.times.get("images_per_second")
+        return [Line(series, "Images per second", OTHERS)] if series and len(series.finite) else []
+
+    def _take(self, name: str) -> Series | None:
+        series = self.left.get(name)
+        if series is None or not len(series.finite):
+            return None
+        return self.left.pop(name)
+
+    def _figure(
+        self, title: str, lines: list[Line], reading: str, log: bool = False, references: tuple[float, ...] = ()
+    ) -> Markup:
+        if not lines:
+            return Markup()
+        self.drawn += 1
+        description = f"{title} over images seen"
+        chart = line_chart(f"c{self.drawn}", lines, self.marks, log, references, description)
+        return tag(
+            "figure",
+            tag("h3", title, tag("span", " log scale", class_="scale") if log else ""),
+            self._legend(lines),
+            chart.svg,
+            tag("figcaption", reading, *_remarks(lines, chart)),
+            class_="card curve",
+        )
+
+    def _legend(self, lines: list[Line]) -> Markup:
+        keys = [(line.label, f"line-{line.colour}", "", _last(line)) for line in lines]
+        keys += [(kind, f"mark-{kind}", "dashed", "") for kind in self.marks if kind in MARK_COLOURS]
+        return tag("ul", *(_key(*key) for key in keys), class_="legend")
+
+
+def _key(label: str, colour: str, style: str, value: str) -> Markup:
+    swatch = tag("i", class_=f"swatch {style}".strip(), style=f"border-color:var(--{colour})")
+    return tag("li", swatch, label, tag("b", value) if value else "")
+
+
+def _last(line: Line) -> str:
+    return number(float(line.series.finite[-1]))
+
+
+def _remarks(lines: list[Line], chart: Chart) -> list[str]:
+    gaps = sum(line.series.gaps for line in lines)
+    return [
+        text
+        for text, wanted in (
+            (" Faint: each tick; strong: moving mean.", chart.is_smoothed),
+            (f" {plural(chart.outside, 'extreme value')} outside the axis.", chart.outside),
+            (f" {plural(gaps, 'value')} not finite: a gap in the line.", gaps),
+        )
+        if wanted
+    ]
+
+
+def curves_sections(record: RunRecord) -> tuple[Markup, Markup]:
+    """The curves, and the other measures; each empty where there is nothing to draw."""
+    curves = Curves(record)
+    known, others, undrawn = curves.known(), curves.others(), curves.undrawn()
+    note = tag("p", f"Not drawn: {', '.join(undrawn)}.", class_="missing") if undrawn else Markup()
+    return (
+        tag("div", *known, class_="charts") if known else Markup(),
+        join(tag("div", *others, class_="charts"), note) if others or undrawn else Markup(),
+    )

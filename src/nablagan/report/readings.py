@@ -1,0 +1,100 @@
+"""How to read each figure: one honest sentence each."""
+
+from typing import NamedTuple
+
+
+class Reading(NamedTuple):
+    """How to read the losses of one loss function, and the levels at which the discriminator cannot tell."""
+
+    sentence: str
+    references: tuple[float, ...] = ()
+
+
+LOSSES = {
+    "relativistic": Reading(
+        "Both losses at log 2 ≈ 0.693 (dashed) mean that the discriminator cannot tell real from generated; the "
+        "further its loss falls below and the generator's rises above, the surer it is.",
+        (0.6931,),
+    ),
+    "relativistic_average": Reading(
+        "Both losses at 2 log 2 ≈ 1.386 (dashed) mean that the discriminator cannot tell real from generated; the "
+        "further its loss falls below and the generator's rises above, the surer it is.",
+        (1.3863,),
+    ),
+    "non_saturating": Reading(
+        "Where the discriminator cannot tell, its loss is 2 log 2 ≈ 1.386 and the generator's log 2 ≈ 0.693 (dashed); "
+        "a discriminator loss near 0 means that it is sure of nearly every sample.",
+        (0.6931, 1.3863),
+    ),
+    "minimax": Reading(
+        "Where the discriminator cannot tell, its loss is 2 log 2 ≈ 1.386 and the generator's -log 2 ≈ -0.693 "
+        "(dashed); near 0 the generator's gradient vanishes.",
+        (-0.6931, 1.3863),
+    ),
+    "hinge": Reading(
+        "A discriminator that cannot tell has loss 2 (dashed), one that keeps every sample beyond its margin 0; the "
+        "generator's loss is minus the mean logit of its samples and has no natural scale.",
+        (2.0,),
+    ),
+    "wasserstein": Reading(
+        "Minus the discriminator's loss estimates a Wasserstein distance up to an unknown scale, 0 (dashed) where it "
+        "sees no difference; the generator's loss has meaning only up to a drifting constant.",
+        (0.0,),
+    ),
+    "least_squares": Reading(
+        "Where the discriminator cannot tell, its loss is 1/4 and the generator's 1/8 (dashed); 0 means that it hits "
+        "its targets on every sample.",
+        (0.125, 0.25),
+    ),
+}
+DIVERGENCES = {
+    "kullback_leibler": "the Kullback-Leibler divergence",
+    "reverse_kullback_leibler": "the reverse Kullback-Leibler divergence",
+    "pearson": "the Pearson χ² divergence",
+    "neyman": "the Neyman χ² divergence",
+    "squared_hellinger": "the squared Hellinger distance",
+    "jensen_shannon": "twice the Jensen-Shannon divergence",
+    "total_variation": "the total variation distance",
+}
+OTHER_LOSS = Reading("A falling loss means that one player is gaining on the other.")
+NOT_QUALITY = " Neither curve measures the quality of samples: each player's goal moves with the other."
+WITH_PENALTIES = " The discriminator's curve includes its weighted penalties."
+
+LOGITS = (
+    "The gap between the two is how well the discriminator separates real from generated samples: a small steady gap "
+    "is healthy, one that keeps growing means that the discriminator is winning."
+)
+RELATIVE = " With this loss only the gap has a meaning: a common drift of both changes nothing."
+GRADIENTS = (
+    "The length of each player's gradient: a steady level is healthy, a climb over orders of magnitude announces "
+    "divergence, and a fall towards 0 means that a player has nothing left to learn from."
+)
+PENALTIES = (
+    "Half the squared gradient of the discriminator in its input, unweighted: how steep it is at real (r1) and at "
+    "generated (r2) samples; a jump means that it has begun to memorise single images."
+)
+WEIGHTS = "What each penalty is multiplied by in the discriminator's loss: set by the schedule, not measured."
+LEARNING_RATES = "The step size of each player's optimiser: set by the schedule, not measured."
+SPEED = "A steady level is right; dips show other work on the machine, or the drawing of pictures and saving."
+OTHER = "A measure that this report has no words for, drawn as it was logged."
+
+
+def losses_reading(loss: str, has_penalties: bool) -> Reading:
+    """The reading of the loss curves for the loss function of this name."""
+    reading = LOSSES.get(loss) or _divergence_reading(loss)
+    return Reading(reading.sentence + (WITH_PENALTIES if has_penalties else "") + NOT_QUALITY, reading.references)
+
+
+def logits_reading(loss: str) -> str:
+    """The reading of the logits for the loss function of this name."""
+    return LOGITS + (RELATIVE if loss.startswith("relativistic") else "")
+
+
+def _divergence_reading(loss: str) -> Reading:
+    if loss not in DIVERGENCES:
+        return OTHER_LOSS
+    return Reading(
+        f"Minus the discriminator's loss is a lower bound of {DIVERGENCES[loss]} between real and generated samples: "
+        "0 (dashed) where it sees no difference.",
+        (0.0,),
+    )
