@@ -1,0 +1,53 @@
+"""nablagan: generative adversarial networks, and what their two-player game is doing, on PyTorch.
+
+`import nablagan as ng` is quick: torch is imported with the first name that is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nablagan import data, losses, optim, penalties, players, recipes, tasks, training
+    from nablagan.game import Game, Jacobian
+    from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
+
+__all__ = [
+    "Batch",
+    "Game",
+    "InputError",
+    "Jacobian",
+    "Outcome",
+    "Pair",
+    "PlayerLosses",
+    "data",
+    "losses",
+    "optim",
+    "penalties",
+    "players",
+    "recipes",
+    "tasks",
+    "training",
+]
+_HOMES = {
+    "Batch": "types",
+    "Game": "game",
+    "InputError": "types",
+    "Jacobian": "game",
+    "Outcome": "types",
+    "Pair": "types",
+    "PlayerLosses": "types",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, imported now."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("nablagan")
+    if name not in __all__:
+        raise AttributeError(f"module 'nablagan' has no attribute '{name}'")
+    module = importlib.import_module(f"nablagan.{_HOMES.get(name, name)}")
+    return getattr(module, name) if name in _HOMES else module
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
