@@ -92,7 +92,8 @@ def _write_sheet(sheet: Any, arguments: argparse.Namespace, fingerprint: str) ->
     from io import BytesIO
     from pathlib import Path
 
-    from nablagan.data.cache import cache_directory, write_whole
+    from nablagan.data.cache import cache_directory
+    from nablagan.data.files import write_bytes
     from nablagan.types import InputError
 
     below_cache = cache_directory(arguments.cache) / "contact-sheets" / fingerprint[:16]
@@ -100,7 +101,8 @@ def _write_sheet(sheet: Any, arguments: argparse.Namespace, fingerprint: str) ->
     stream = BytesIO()
     sheet.save(stream, "PNG")
     try:
-        write_whole(path, stream.getvalue())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, stream.getvalue())
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another place with --out DIR") from error
     return str(path)

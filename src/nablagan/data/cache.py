@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from nablagan.data.files import sync_directory, sync_stream
 from nablagan.data.hashing import hash_of_file, hash_of_json
 from nablagan.data.memory import fits_in_memory
 from nablagan.types import InputError
@@ -82,20 +83,6 @@ def stored_samples(cache: Path, key: str, row_shape: tuple[int, ...], blocks: It
     return entry.samples
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole: beside its place, to the disk, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            _flush(stream)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def _entry_path(cache: Path, key: str) -> Path:
     return cache / LAYOUT / key[:32]
 
@@ -130,7 +117,7 @@ def _write_rows(path: Path, row_shape: tuple[int, ...], blocks: Iterable[np.ndar
         stream.seek(0)
         _write_header(stream, (count, *row_shape))
         assert stream.tell() == start, "numpy leaves room in the header for a longer first axis"
-        _flush(stream)
+        sync_stream(stream)
 
 
 def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
@@ -141,14 +128,14 @@ def _write_record(entry: Path, labels: np.ndarray | None, description: dict[str,
     if labels is not None:
         with (entry / "labels.npy").open("wb") as stream:
             np.save(stream, labels, allow_pickle=False)
-            _flush(stream)
+            sync_stream(stream)
     record = {
         "files": {path.name: hash_of_file(path) for path in entry.iterdir()},
         "description": description,
     }
     with (entry / "entry.json").open("w") as stream:
         json.dump(record | {"sha256": hash_of_json(record)}, stream)
-        _flush(stream)
+        sync_stream(stream)
 
 
 def _publish(entry: Path, place: Path) -> None:
@@ -160,7 +147,7 @@ def _publish(entry: Path, place: Path) -> None:
     except OSError:
         if _verified_record(place) is None:  # otherwise another process was faster with the same content
             raise
-    _flush_directory(place.parent)
+    sync_directory(place.parent)
 
 
 def _remove_abandoned(directory: Path) -> None:
@@ -168,19 +155,6 @@ def _remove_abandoned(directory: Path) -> None:
     for path in directory.glob(f"{_TEMPORARY_PREFIX}*"):
         if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _flush(stream: Any) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
-
-
-def _flush_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nablagan.training.files import sync_directory, write_bytes
+from nablagan.data.files import sync_directory, sync_file, write_bytes
 from nablagan.types import InputError
 
 Tensors = dict[str, dict[str, Tensor]]
@@ -113,17 +112,11 @@ def keep_newest(directory: Path, count: int) -> None:
             good += 1
         except InputError:
             continue
-    for leftover in directory.glob(".writing-images-*"):
-        shutil.rmtree(leftover)
+    for leftover in directory.glob(".writing-*"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def sha256(path: Path) -> str:
     """Hex digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync_file(path: Path) -> None:
-    """A file's content reaches the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written aside, synced, renamed; and the lock of a run directory."""
+"""JSON files that are whole or absent, and the lock of a run directory."""
 
 import fcntl
 import json
@@ -8,32 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nablagan.data.files import write_bytes
 from nablagan.types import InputError
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON so that readers see the old file or the new one, never a part."""
     write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write aside, sync, rename."""
-    aside = path.with_name(f".writing-{path.name}")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    sync_directory(path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Renames inside the directory reach the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
