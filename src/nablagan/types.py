@@ -1,9 +1,15 @@
-"""The records every layer speaks: Batch, Pair, PlayerLosses, and the error for wrong input."""
+"""The records every layer speaks: Batch, Pair, PlayerLosses, and the error for wrong input.
+
+Imports no torch, so that wrong input is refused and a report is drawn without its second of loading.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class InputError(ValueError):
@@ -51,11 +57,11 @@ class PlayerLosses(NamedTuple):
     discriminator: Tensor
 
 
-Generator = Callable[[Tensor, Tensor | None], Tensor]
+Generator = Callable[["Tensor", "Tensor | None"], "Tensor"]
 """(latent, label) -> images."""
-Discriminator = Callable[[Tensor, Tensor | None], Tensor]
+Discriminator = Callable[["Tensor", "Tensor | None"], "Tensor"]
 """(images, label) -> logits (batch,)."""
-Loss = Callable[[Tensor, Tensor], PlayerLosses]
+Loss = Callable[["Tensor", "Tensor"], PlayerLosses]
 """(real_logits, fake_logits) -> losses per sample."""
-Penalty = Callable[[Discriminator, Pair], Tensor]
+Penalty = Callable[[Discriminator, Pair], "Tensor"]
 """(discriminator, pair) -> (batch,), half a squared norm for the zero-centred ones; its weight is kept outside."""

@@ -83,8 +83,11 @@ def log_spaced(moments: list[int], count: int) -> list[int]:
 
 def is_inside(directory: Path, name: str) -> bool:
     """Whether the name is that of a file inside the run directory."""
-    path = (directory / name).resolve()
-    return path.is_relative_to(directory.resolve()) and path.is_file()
+    try:
+        path = (directory / name).resolve()
+        return path.is_relative_to(directory.resolve()) and path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def picture(directory: Path, name: str, budget: int, problems: list[str], images_seen: int = 0) -> Picture | None:

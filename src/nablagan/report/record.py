@@ -1,5 +1,6 @@
 """What a run directory says: every file read once, whatever its state, with what is missing or broken noted."""
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from nablagan.types import InputError
 
 Event = dict[str, Any]
 OF_INTEREST = ("warning", "rollback", "resume")
+UNREADABLE = (OSError, ValueError, RecursionError)
+"""What reading a file and its JSON raises."""
+MOST_IMAGES = 10**15
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -69,7 +73,7 @@ def _read_object(path: Path, problems: list[str]) -> dict[str, Any]:
     except FileNotFoundError:
         problems.append(f"{path.name} is missing.")
         return {}
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         problems.append(f"{path.name} cannot be read ({error}).")
         return {}
     if not isinstance(content, dict):
@@ -100,13 +104,13 @@ def _valid_events(lines: list[bytes], bad: list[int]) -> Iterator[Event]:
     for position, line in enumerate(lines, 1):
         try:
             event = json.loads(line)
-        except ValueError:
+        except UNREADABLE:
             event = None
         if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
             bad.append(position)
             continue
         given = event.get("images_seen")
-        images_seen = given if type(given) is int and given >= 0 else images_seen
+        images_seen = given if type(given) is int and 0 <= given <= MOST_IMAGES else images_seen
         yield event | {"images_seen": images_seen}
 
 
@@ -114,27 +118,47 @@ def _status(record: RunRecord) -> tuple[str, str]:
     """Status and reason: the DONE or FAILED file, else the last session's end, else whether someone is at work."""
     for name, status in (("DONE", "done"), ("FAILED", "failed")):
         if (record.directory / name).exists():
-            return status, str(_read_object(record.directory / name, []).get("reason", ""))
+            return status, _words(_read_object(record.directory / name, []).get("reason"))
     last = record.of_kind("start", "resume", "end")[-1:]
     if last and last[0]["kind"] == "end":
         status = str(last[0].get("status", "stopped"))
         known = status if status in ("done", "stopped", "failed") else "stopped"
-        return known, str(last[0].get("reason", ""))
+        return known, _words(last[0].get("reason"))
     return ("running", "") if _at_work(record.directory / "lock") else ("interrupted", "")
 
 
+def _words(reason: Any) -> str:
+    return "" if reason is None else str(reason)
+
+
 def _at_work(lock: Path) -> bool:
-    """Whether the lock's owner lives, as far as can be told: on another machine it is believed."""
+    """Whether the lock's owner lives: not if its process is gone, and otherwise as the kernel says of the lock."""
     if not lock.exists():
         return False
     owner = _read_object(lock, [])
     here = BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
-    if owner.get("boot_id", here) != here or type(owner.get("pid")) is not int:
-        return True
+    if owner.get("boot_id", here) == here and type(owner.get("pid")) is int and not _lives(owner["pid"]):
+        return False
+    return _is_held(lock)
+
+
+def _lives(pid: int) -> bool:
     try:
-        os.kill(owner["pid"], 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         return True
     return True
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a process has locked the file: after a crash its number may be another's, after a restart anyone's."""
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:  # held, or a file system that cannot tell
+        return True
+    return False

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -14,6 +14,8 @@ BUCKETS = 360
 """A drawn line keeps the least and the greatest value of each of so many stretches, so that no spike is lost."""
 FEW = 40
 """Lines of fewer points are not smoothed."""
+LARGEST = 1e200
+"""Greater values count as infinite: their squares would be."""
 NOISY = 0.03
 """Residual of the smoothed line, as a part of the curve's span, above which the smoothed line is drawn too."""
 
@@ -53,14 +55,19 @@ def stage_seconds(ticks: list[Event]) -> dict[str, float]:
     totals: dict[str, float] = {}
     for tick in ticks:
         for name, value in _mapping(_mapping(tick.get("time")).get("stages")).items():
-            if is_number(value) and math.isfinite(value):
+            if is_finite(value):
                 totals[name] = totals.get(name, 0.0) + value
     return totals
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a JSON value is a number (true and false are none)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_finite(value: Any) -> TypeGuard[int | float]:
+    """Whether a JSON value is a number that can be reckoned with: Python's JSON has NaN, Infinity and endless ints."""
+    return is_number(value) and abs(value) < LARGEST
 
 
 def thinned(images: np.ndarray, values: np.ndarray, buckets: int = BUCKETS) -> tuple[np.ndarray, np.ndarray]:
@@ -111,10 +118,7 @@ def _is_measure(value: Any) -> bool:
 
 
 def _value(value: Any) -> float:
-    try:
-        return float(value) if is_number(value) else math.nan
-    except OverflowError:
-        return math.nan
+    return float(value) if is_finite(value) else math.nan
 
 
 def _mapping(value: Any) -> dict[str, Any]:

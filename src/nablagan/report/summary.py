@@ -1,11 +1,10 @@
 """The head of the page: title, status badge, one paragraph in plain words, and the key figures."""
 
-import math
 from typing import Any
 
 from nablagan.report.markup import Markup, join, tag
 from nablagan.report.record import RunRecord
-from nablagan.report.series import is_number, stage_seconds, time_series
+from nablagan.report.series import is_finite, stage_seconds, time_series
 from nablagan.report.words import builder_name, duration, full_count, function_name, plural, short_count
 
 BADGES = {
@@ -46,7 +45,7 @@ def elapsed_seconds(record: RunRecord) -> float:
     """Seconds of training over all sessions; 0 where unknown."""
     told = [event.get("time") for event in record.of_kind("tick", "end")]
     values = [time.get("elapsed_seconds") for time in told if isinstance(time, dict)]
-    numbers = [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
+    numbers = [float(value) for value in values if is_finite(value)]
     return numbers[-1] if numbers else sum(stage_seconds(record.ticks).values())
 
 
@@ -62,16 +61,16 @@ def data_words(record: RunRecord) -> str:
     count, shape = record.get("data", "count"), record.get("data", "shape")
     classes = record.get("data", "classes")
     noun = "point" if record.get("data", "kind") == "points" else "image"
-    facts = [plural(count, noun)] if is_number(count) else []
+    facts = [plural(count, noun)] if is_finite(count) else []
     facts += [f"{shape_words(shape)}"] if isinstance(shape, list) and len(shape) == 3 else []
     facts += [plural(len(classes), "class", "classes")] if isinstance(classes, list) and classes else []
     return f"{name} ({', '.join(facts)})" if facts else str(name)
 
 
 def shape_words(shape: list[Any]) -> str:
-    """(1, 32, 32) as "32×32, grey"."""
-    channels, height, width = shape
-    colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    """(1, 32, 32) as "32×32 grey"."""
+    channels, height, width = map(str, shape)
+    colour = {"1": "grey", "3": "colour"}.get(channels, f"{channels} channels")
     return f"{height}×{width} {colour}"
 
 
@@ -91,16 +90,16 @@ def _parameters(record: RunRecord) -> str:
     return f"Parameters: {' and '.join(words)}. " if words else ""
 
 
-def parameter_counts(record: RunRecord) -> dict[str, int]:
+def parameter_counts(record: RunRecord) -> dict[str, float]:
     """Parameters by player, from the start event."""
     starts = record.of_kind("start", "resume")
     counts = next((e["parameters"] for e in starts if isinstance(e.get("parameters"), dict)), {})
-    return {str(player): count for player, count in counts.items() if is_number(count)}
+    return {str(player): count for player, count in counts.items() if is_finite(count)}
 
 
 def _ending(record: RunRecord) -> str:
     planned = record.get("config", "images")
-    part = f" at {short_count(record.images_seen)} of {short_count(planned)} images" if is_number(planned) else ""
+    part = f" at {short_count(record.images_seen)} of {short_count(planned)} images" if is_finite(planned) else ""
     return {
         "done": "It ran to its planned end.",
         "stopped": f"It was stopped{part} and can go on from there.",

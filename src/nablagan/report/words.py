@@ -77,7 +77,7 @@ def builder_name(reference: Any) -> str:
     return str(reference).rpartition(":")[0].rpartition(".")[2] or str(reference)
 
 
-def plural(count: int, noun: str, many: str = "") -> str:
+def plural(count: float, noun: str, many: str = "") -> str:
     """ "1 image", "2 images"."""
     return f"{full_count(count)} {noun if count == 1 else many or noun + 's'}"
 

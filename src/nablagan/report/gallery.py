@@ -1,0 +1,114 @@
+"""The pictures of the page: samples beside real data, the walk through latent space, samples through time."""
+
+from typing import Any
+
+from nablagan.report.markup import Markup, empty_tag, tag
+from nablagan.report.pictures import HERO_BYTES, Picture, final_samples, picture, timeline, walk
+from nablagan.report.record import RunRecord
+from nablagan.report.series import is_finite
+from nablagan.report.words import full_count, sentence_list, short_count
+
+MOST_ROWS = 10
+"""Of a sample picture: where there are more classes, the rows are classes spread evenly."""
+
+
+def samples(record: RunRecord) -> Markup:
+    """The newest samples beside real ones, then the walk; empty where there is none of them."""
+    real = _real(record)
+    generated, moving = final_samples(record, record.problems), walk(record.directory, record.problems)
+    figures = [
+        _figure(generated, _generated_title(record, generated), _generated_words(record), "generated"),
+        _figure(real, "Real", _real_words(record), "real"),
+    ]
+    shown = tag("div", *figures, class_="pair") if any(figures) else Markup()
+    path = _figure(moving, "Walk through latent space", _walk_words(record), "walk")
+    return tag("div", shown, path) if shown or path else Markup()
+
+
+def through_time(record: RunRecord) -> Markup:
+    """The samples on the same latents at moments of the training; empty where there are fewer than two."""
+    pictures = timeline(record, [])  # its problems: `samples` has noted the missing, the notes need no second list
+    if len(pictures) < 2:
+        return Markup()
+    words = "The same latents each time, from the generator's moving average: what changes is the generator alone."
+    return tag(
+        "div",
+        tag("p", words, " Select a picture to enlarge it.", class_="note"),
+        tag("div", *(_shot(shown) for shown in pictures), class_="shots"),
+    )
+
+
+def _real(record: RunRecord) -> Picture | None:
+    if not (record.directory / "samples").is_dir():
+        return None
+    return picture(record.directory, "samples/real.png", HERO_BYTES, record.problems)
+
+
+def _figure(shown: Picture | None, title: str, words: str, class_: str) -> Markup:
+    if shown is None:
+        return Markup()
+    return tag(
+        "figure",
+        tag("h3", title),
+        _image(shown, title),
+        tag("figcaption", words, _reduced(shown)),
+        class_=f"card {class_}",
+    )
+
+
+def _image(shown: Picture, words: str) -> Markup:
+    return empty_tag("img", src=shown.uri, width=str(shown.width), height=str(shown.height), alt=words)
+
+
+def _shot(shown: Picture) -> Markup:
+    name, moment = f"at-{shown.images_seen}", f"{short_count(shown.images_seen)} images"
+    return tag(
+        "figure",
+        tag("a", _image(shown, f"Samples after {moment}"), href=f"#{name}"),
+        tag("figcaption", moment, _reduced(shown), tag("a", "close", href="#through-time", class_="close")),
+        class_="card shot",
+        id=name,
+    )
+
+
+def _reduced(shown: Picture) -> str:
+    return f" Shown reduced; the original is {shown.name}." if shown.is_reduced else ""
+
+
+def _generated_title(record: RunRecord, generated: Picture | None) -> str:
+    return f"Generated, after {full_count(generated.images_seen)} images" if generated else "Generated"
+
+
+def _generated_words(record: RunRecord) -> str:
+    half_life = _first(record.get("config", "ema_half_lives"))
+    average = f" (half-life {full_count(half_life)} images)" if is_finite(half_life) else ""
+    source = f"Drawn by the moving average of the generator{average}, on latents fixed for the whole run."
+    return f"{source} {_layout(record)}".strip()
+
+
+def _real_words(record: RunRecord) -> str:
+    name = record.get("data", "name")
+    return f"From {name}, drawn at random" if name else "Drawn at random"
+
+
+def _walk_words(record: RunRecord) -> str:
+    classes = " Each place keeps its class." if record.get("config", "conditional") is True else ""
+    return (
+        "Ten latents move along great circles from one random point to the next and back to the first: smooth changes "
+        f"mean that the generator interpolates; sudden jumps, that it holds single pictures.{classes}"
+    )
+
+
+def _layout(record: RunRecord) -> str:
+    classes = record.get("data", "classes")
+    if record.get("data", "kind") == "points":
+        return "Generated points lie over real ones, in grey."
+    if record.get("config", "conditional") is not True or not isinstance(classes, list) or not classes:
+        return ""
+    if len(classes) > MOST_ROWS:
+        return f"One row a class, for {MOST_ROWS} of the {len(classes)} classes."
+    return f"One row a class, from above: {sentence_list([str(name) for name in classes])}."
+
+
+def _first(values: Any) -> Any:
+    return values[0] if isinstance(values, list) and values else None
