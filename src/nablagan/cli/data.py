@@ -113,11 +113,13 @@ def _print_table(report: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from nablagan.data.listing import printable
+
     table = Table(title=escape(f"{report['name']}: {report['count']:,} {report['kind']}"), show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in _lines(report):
-        table.add_row(name, escape(value))
+        table.add_row(escape(name), escape(printable(value)))
     console = Console()
     console.print(table)
     for warning in report["warnings"]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nablagan.data.arrays import ArraySource, open_arrays, open_points
+from nablagan.data.arrays import ArraySource, check_count, open_arrays, open_points
 from nablagan.data.dataset import Dataset
 from nablagan.data.hashing import blocks
 from nablagan.data.listing import opened_zip
@@ -26,7 +26,7 @@ def open_npy(path: Path, request: Request, cache: Path) -> Dataset:
     """The images or points of one .npy file, read through a memory map."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # numpy's parser of headers raises anything: TokenError, SyntaxError, MemoryError, ...
         raise InputError(f"{path} cannot be read without pickle ({_first_line(error)}); save it anew") from error
     return _open(path, array, None, request, cache)
 
@@ -46,10 +46,13 @@ def open_npz(path: Path, request: Request, cache: Path) -> Dataset:
 
 
 def _open(path: Path, array: np.ndarray, labels: np.ndarray | None, request: Request, cache: Path) -> Dataset:
-    class_index, classes = (None, ()) if labels is None else _labels(path, labels, len(array))
+    if array.ndim:
+        check_count(len(array), str(path))
+    class_index, classes = (None, ()) if labels is None or not array.ndim else _labels(path, labels, len(array))
     if array.ndim == 2 and array.shape[1] == 2 and array.dtype.kind == "f":
-        _value_range(path, array)
-        points = np.array(array, np.float32)
+        with np.errstate(over="ignore"):  # _value_range finds the infinity
+            points = np.array(array, np.float32)
+        _value_range(path, points)
         return open_points(ArraySource(path.stem, str(path), points, class_index, classes), request)
     layout, to_layout = _layout(path, array)
     meaning, to_bytes = _meaning(path, array)
@@ -75,16 +78,18 @@ def _layout(path: Path, array: np.ndarray) -> tuple[str, Convert]:
 
 def _meaning(path: Path, array: np.ndarray) -> tuple[str, Convert]:
     """What the values mean, and what brings a block to uint8."""
-    if array.dtype == np.uint8:
-        return "0 to 255", lambda block: block
     if array.dtype.kind == "b":
         return "false and true", lambda block: block.astype(np.uint8) * 255
     if array.dtype.kind not in "iuf":
         raise InputError(f"{path} holds {array.dtype} values; save images as uint8, or as floats in [0, 1]")
     low, high = _value_range(path, array)
+    if array.dtype.kind in "iu" and low >= 0 and high == 1:
+        return "0 and 1", lambda block: block.astype(np.uint8) * 255
+    if array.dtype == np.uint8:
+        return "0 to 255", lambda block: block
     if array.dtype == np.uint16 and high > 255:
         return "0 to 65535", lambda block: ((block.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if array.dtype.kind in "iu" and low >= 0 and high <= 255 and high > 1:
+    if array.dtype.kind in "iu" and low >= 0 and high <= 255:
         return "0 to 255", lambda block: block.astype(np.uint8)
     if array.dtype.kind == "f" and low >= -_SLACK and high <= 1 + _SLACK:
         return "[0, 1]", lambda block: _rounded(block.astype(np.float32) * 255)
@@ -142,7 +147,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) ->
                 raise ValueError(f"{info.filename} holds objects, or not as many bytes as its shape asks for")
         with archive.open(info) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy's and zipfile's parsers raise anything: TokenError, zlib.error, ...
         raise InputError(f"{path} cannot be read without pickle ({_first_line(error)}); save it anew") from error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nablagan.data import cache as cache_files
 from nablagan.data.dataset import Dataset
-from nablagan.data.fitting import fit_block
+from nablagan.data.fitting import PIXELS_VERSION, fit_block
 from nablagan.data.hashing import blocks, hash_of_array, hash_of_json
 from nablagan.data.memory import fits_in_memory
 from nablagan.data.policy import LARGEST_CHANNEL_COUNT, Policy, Request, policy_for_array
@@ -68,9 +68,8 @@ def open_points(source: ArraySource, request: Request) -> Dataset:
 def check_count(count: int, source: str) -> None:
     """InputError for fewer samples than a batch has any use for."""
     if count < MINIMUM_COUNT:
-        raise InputError(
-            f"{source} holds {count} usable samples; at least {MINIMUM_COUNT} are needed, better thousands"
-        )
+        found = "1 usable sample" if count == 1 else f"{count} usable samples"
+        raise InputError(f"{source} holds {found}; at least {MINIMUM_COUNT} are needed, better thousands")
 
 
 def class_counts(labels: np.ndarray | None, classes: tuple[str, ...]) -> dict[str, int]:
@@ -102,7 +101,7 @@ def _samples(source: ArraySource, policy: Policy, fingerprint: str, cache: Path)
     size_bytes = len(source.images) * int(np.prod(row_shape))
     fitted = _fitted(source, policy)
     if not fits_in_memory(size_bytes):
-        return cache_files.stored_samples(cache, fingerprint, row_shape, fitted)
+        return cache_files.stored_samples(cache, hash_of_json([fingerprint, PIXELS_VERSION]), row_shape, fitted)
     samples = np.empty((len(source.images), *row_shape), np.uint8)
     start = 0
     for block in fitted:

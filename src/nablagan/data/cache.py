@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -95,7 +95,7 @@ def _verified_record(path: Path) -> dict[str, Any] | None:
         if own != hash_of_json(record):
             return None
         intact = all(hash_of_file(path / name) == digest for name, digest in record["files"].items())
-    except (OSError, ValueError, KeyError, AttributeError):  # missing, unreadable, or not what was written
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, unreadable, or not what was written
         return None
     return record if intact else None
 
@@ -139,13 +139,15 @@ def _write_record(entry: Path, labels: np.ndarray | None, description: dict[str,
 
 
 def _publish(entry: Path, place: Path) -> None:
-    """Rename the finished entry to its place; what lies there is damaged, or equal and made meanwhile."""
+    """Rename the finished entry to its place, unless another process was faster; a damaged one makes room."""
+    if _verified_record(place) is not None:
+        return
     if place.exists():
-        shutil.rmtree(place)
+        place.rename(entry.with_name("damaged"))  # deleted with the temporary directory
     try:
         entry.rename(place)
     except OSError:
-        if _verified_record(place) is None:  # otherwise another process was faster with the same content
+        if _verified_record(place) is None:
             raise
     sync_directory(place.parent)
 
@@ -153,8 +155,9 @@ def _publish(entry: Path, place: Path) -> None:
 def _remove_abandoned(directory: Path) -> None:
     """Delete what a killed process left behind a day ago or longer."""
     for path in directory.glob(f"{_TEMPORARY_PREFIX}*"):
-        if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has just finished with it
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

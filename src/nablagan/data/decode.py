@@ -55,7 +55,9 @@ def read_header(data: bytes) -> Header:
     with _opened(data) as image:
         width, height = image.size
         # Pillow decodes a whole PNG to look for EXIF behind the pixels; before them it is in `info`.
-        turned = (image.format != "PNG" or "exif" in image.info) and _orientation(image) >= 5
+        # It turns a TIFF itself, and its `size` is that of the turned one from the start.
+        known = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        turned = known and _orientation(image) >= 5
         is_grey = image.mode in _GREY_MODES
     return Header((width, height) if turned else (height, width), is_grey)
 
@@ -66,16 +68,21 @@ def decode(data: bytes, policy: Policy) -> Decoded:
     with _opened(data) as image:
         if getattr(image, "is_animated", False):
             conversions.append("several frames, first one used")
-        full_size = image.size
+        if image.mode not in _CONVERSIONS and any(";16" in str(tile.args) for tile in getattr(image, "tile", ())):
+            conversions.append(_SIXTEEN_BITS)  # by Pillow itself, which drops the lower byte
+        is_tiff = image.format == "TIFF"  # Pillow turns it while loading, and then forgets that it did
+        orientation = _orientation(image) if is_tiff else 1
+        width, height = image.size
         enough = 2 * max(policy.width, policy.height)
         image.draft(None, (enough, enough))  # JPEG: decode at a half, a quarter, an eighth
         image.load()
-        orientation = _orientation(image)
+        if not is_tiff:
+            orientation = _orientation(image)
+            width, height = (height, width) if orientation >= 5 else (width, height)
         picture = _in_plain_mode(image, conversions)
     if orientation in _TURNS:
-        picture = picture.transpose(_TURNS[orientation])
+        picture = picture if is_tiff else picture.transpose(_TURNS[orientation])
         conversions.append("turned as EXIF says")
-    width, height = full_size[::-1] if orientation >= 5 else full_size
     where = placement(width, height, policy)
     if where.size[0] > where.box[2] - where.box[0] or where.size[1] > where.box[3] - where.box[1]:
         conversions.append("enlarged")
@@ -117,7 +124,7 @@ def _in_plain_mode(image: Image.Image, conversions: list[str]) -> Image.Image:
     if "transparency" in image.info or image.mode in _TRANSPARENT_MODES:
         return _on_white(image, conversions)
     if image.mode in ("L", "RGB"):
-        return image.copy()
+        return image
     if image.mode not in _CONVERSIONS:
         raise BadFile(f"pixel type {image.mode}")
     name, convert = _CONVERSIONS[image.mode]
@@ -127,6 +134,7 @@ def _in_plain_mode(image: Image.Image, conversions: list[str]) -> Image.Image:
 
 def _on_white(image: Image.Image, conversions: list[str]) -> Image.Image:
     if image.mode in ("I;16", "I;16B", "I"):  # one transparent grey value; Pillow cannot convert these
+        conversions.append(_SIXTEEN_BITS)
         return _CONVERSIONS[image.mode][1](image)
     layer = image.convert("RGBA")
     if np.asarray(layer.getchannel("A")).min() < 255:
@@ -155,6 +163,7 @@ def _to(mode: str) -> Callable[[Image.Image], Image.Image]:
 
 
 _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+_SIXTEEN_BITS = "16 bits to 8"
 _GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F")
 _CONVERSIONS: dict[str, tuple[str, Callable[[Image.Image], Image.Image]]] = {
     "1": ("black and white", _to("L")),
@@ -162,8 +171,8 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[Image.Image], Image.Image]]] = {
     "RGBX": ("spare channel", _to("RGB")),
     "CMYK": ("CMYK", _to("RGB")),
     "YCbCr": ("YCbCr", _to("RGB")),
-    "I;16": ("16 bits to 8", _from_sixteen_bits),
-    "I;16B": ("16 bits to 8", _from_sixteen_bits),
-    "I": ("16 bits to 8", _from_sixteen_bits),
+    "I;16": (_SIXTEEN_BITS, _from_sixteen_bits),
+    "I;16B": (_SIXTEEN_BITS, _from_sixteen_bits),
+    "I": (_SIXTEEN_BITS, _from_sixteen_bits),
     "F": ("floats to 8 bits", _from_floats),
 }

@@ -3,10 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from nablagan.data.policy import Policy
 
+PIXELS_VERSION = f"1 {PIL.__version__}"
+"""Part of the cache's keys: another decoder or resampler may give other pixels."""
 Box = tuple[float, float, float, float]
 
 
@@ -25,7 +28,8 @@ def placement(width: int, height: int, policy: Policy) -> Placement:
 
 def fit_picture(picture: Image.Image, policy: Policy) -> np.ndarray:
     """uint8 (C, height, width) of a picture in mode L or RGB; smooth scaling, black where nothing is."""
-    picture = picture.convert("L" if policy.channels == 1 else "RGB")
+    mode = "L" if policy.channels == 1 else "RGB"
+    picture = picture if picture.mode == mode else picture.convert(mode)
     pixels = np.asarray(_placed(picture, placement(*picture.size, policy), policy))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 

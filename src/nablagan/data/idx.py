@@ -90,11 +90,14 @@ def _fill(stream: gzip.GzipFile | object, data: bytearray) -> int:
 
 def _labels_beside(images: Path) -> Path | None:
     stem = images.name.removesuffix(".gz").replace("images", "labels").replace("idx3", "idx1")
-    return next((p for p in (images.with_name(stem), images.with_name(stem + ".gz")) if p.is_file()), None)
+    places = (images.with_name(stem), images.with_name(stem + ".gz"))
+    return next((place for place in places if place.is_file() and place != images), None)
 
 
-def _labels(path: Path, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def _labels(path: Path, count: int) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Class index of each image and the class names: the values that occur, in order. One class is no class."""
     labels = read_idx(path)
     if labels.shape != (count,):
         raise InputError(f"{path} has shape {labels.shape} for {count} images; the two files do not belong together")
-    return labels.astype(np.int64), tuple(str(value) for value in range(int(labels.max(initial=0)) + 1))
+    values, index = np.unique(labels, return_inverse=True)
+    return (index.astype(np.int64), tuple(map(str, values))) if len(values) > 1 else (None, ())

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 
 from nablagan.data import cache as cache_files
 from nablagan.data.arrays import check_count, class_counts
 from nablagan.data.dataset import Dataset
 from nablagan.data.decode import BadFile, Decoded, Header, decode, read_header
+from nablagan.data.fitting import PIXELS_VERSION
 from nablagan.data.hashing import hash_of_json
 from nablagan.data.listing import Listing, depth_of, labels_of, printable
 from nablagan.data.parallel import BLOCK_ITEMS, in_order
@@ -23,8 +23,6 @@ from nablagan.data.policy import Policy, Request, policy_for_pictures
 from nablagan.types import InputError
 
 Progress = Callable[[int, int, str], None] | None
-DECODER = f"1 {PIL.__version__}"
-"""Part of the cache's key: another decoder may give other pixels."""
 BLOCK_BYTES = 1 << 26
 
 
@@ -34,13 +32,13 @@ def open_pictures(listing: Listing, request: Request, cache: Path, limit_bad: fl
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what Pillow finds odd is counted, or does no harm
         content = _content(listing, progress)
-        key = hash_of_json([content, request, DECODER])
+        key = hash_of_json([content, request, PIXELS_VERSION])
         entry = cache_files.load(cache, key) or _decoded(listing, request, labels, cache, key, progress)
     about = entry.description
     _check_bad(listing, about["bad"], limit_bad)
     check_count(len(entry.samples), listing.source)
     policy = Policy(**about["policy"])
-    fingerprint = hash_of_json([content, policy.height, policy.width, policy.channels, policy.fit])
+    fingerprint = hash_of_json([content, len(entry.samples), policy.height, policy.width, policy.channels, policy.fit])
     description = {
         "name": listing.name,
         "source": listing.source,

@@ -1,5 +1,6 @@
 """The image files of a folder or a zip, in one order, with their classes; nothing is unpacked to disk."""
 
+import lzma
 import os
 import stat
 import zipfile
@@ -47,7 +48,7 @@ def listed_folder(path: Path) -> Iterator[Listing]:
 def listed_zip(path: Path) -> Iterator[Listing]:
     """The image members of a zip; InputError for one that could do harm."""
     with opened_zip(path) as archive:
-        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        members = {info.filename.replace("\\", "/"): info for info in archive.infolist() if not info.is_dir()}
         yield _listing(str(path), path.stem, sorted(members), lambda name: _read_member(archive, members[name]))
 
 
@@ -81,15 +82,16 @@ def labels_of(source: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], lis
     if not in_folder:
         return (), []
     classes = sorted({part[depth] for part in parts if len(part) > depth + 1})
-    if {name.lower() for name in classes} <= _SPLITS:
-        raise InputError(f"{source} holds the splits {', '.join(classes)}; give the folder of one of them")
+    splits = [name for name in classes if name.lower() in _SPLITS]
+    if len(splits) > 1:  # one alone may be a class: trains
+        raise InputError(f"{source} holds the splits {', '.join(splits)}; give the folder of one of them")
     if in_folder < len(parts):
         raise InputError(
             f"{source} has {len(parts) - in_folder} images beside the folders {', '.join(classes[:3])}: put "
             "all images in one folder, or each in the folder of its class"
         )
     index = {name: place for place, name in enumerate(classes)}
-    return tuple(classes), [index[part[depth]] for part in parts]
+    return tuple(map(printable, classes)), [index[part[depth]] for part in parts]
 
 
 def depth_of(files: tuple[str, ...]) -> int:
@@ -107,12 +109,13 @@ def printable(name: str) -> str:
 
 
 def _listing(source: str, name: str, names: list[str], read: Callable[[str], bytes]) -> Listing:
+    source = printable(source)
     ignored = Counter(reason for reason in map(_why_ignored, names) if reason)
     files = tuple(file for file in names if not _why_ignored(file))
     if not files:
         found = ", ".join(f"{count} {reason}" for reason, count in ignored.most_common(4)) or "nothing at all"
         raise InputError(f"{source} holds no images (.png, .jpg, .webp, ...) but {found}; give another path")
-    return Listing(source, name, files, dict(ignored), read)
+    return Listing(source, printable(name), files, dict(ignored), read)
 
 
 def _why_ignored(name: str) -> str | None:
@@ -124,8 +127,8 @@ def _why_ignored(name: str) -> str | None:
 
 def _walk(root: Path) -> Iterator[str]:
     seen: set[str] = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_refuse_folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         place = os.path.realpath(folder)
         if place in seen:
             folders[:] = []
@@ -133,6 +136,11 @@ def _walk(root: Path) -> Iterator[str]:
         seen.add(place)
         relative = os.path.relpath(folder, root)
         yield from (name if relative == "." else f"{relative}/{name}" for name in files)
+
+
+def _refuse_folder(error: OSError) -> None:
+    """A folder that cannot be listed would go missing without a word."""
+    raise InputError(f"{printable(str(error.filename))} cannot be listed: {error.strerror}; change its permissions")
 
 
 def _read_file(path: Path) -> bytes:
@@ -156,7 +164,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         return archive.read(info)  # never more than the declared size
     except RuntimeError as error:  # zipfile's word for "encrypted"; NotImplementedError: unknown compression
         raise BadFile("encrypted or unknown compression") from error
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
         raise BadFile("damaged in the zip") from error
 
 
@@ -164,8 +172,10 @@ def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
     name = info.filename.replace("\\", "/")
     if name.startswith("/") or ".." in name.split("/") or name[1:3] == ":/":
         raise InputError(f"{path} holds the unsafe name {printable(name)!r}; make the zip without such members")
-    if stat.S_ISLNK(info.external_attr >> 16):
-        raise InputError(f"{path} holds the link {printable(name)!r}; make the zip with files instead of links")
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        what = "link" if kind == stat.S_IFLNK else "device or pipe"
+        raise InputError(f"{path} holds the {what} {printable(name)!r}; make the zip with plain files only")
 
 
 def _check_directory_length(path: Path) -> None:

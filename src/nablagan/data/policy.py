@@ -92,8 +92,8 @@ def policy_for_array(request: Request, channels: int, height: int, width: int) -
 
 
 def _checked_size(resolution: int | tuple[int, int]) -> tuple[int, int]:
-    size = (resolution, resolution) if isinstance(resolution, int) else tuple(resolution)
-    if len(size) != 2:
+    size = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
+    if len(size) != 2 or not all(isinstance(side, int) for side in size):
         raise InputError(f"resolution {resolution!r} is not possible; give one number, or height and width")
     if not all(is_usable(side) and side <= LARGEST_SIDE for side in size):
         nearest = "x".join(str(nearest_usable(side)) for side in dict.fromkeys(size))

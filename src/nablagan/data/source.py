@@ -37,8 +37,7 @@ def open_dataset(
     name, directory = os.fspath(spec), cache_directory(cache)
     if name.startswith(builtin.PREFIX):
         return builtin.open_builtin(name.removeprefix(builtin.PREFIX), request, directory)
-    path = Path(name).expanduser()
-    _check_exists(path, name)
+    path = _existing(name)
     if path.is_dir() and (idx_images := idx.idx_images_of(path)):
         return idx.open_idx(idx_images, request, directory)
     if path.is_dir() or path.suffix.lower() == ".zip":
@@ -63,11 +62,19 @@ def _opener(path: Path) -> Callable[[Path, Request, Path], Dataset]:
     )
 
 
-def _check_exists(path: Path, name: str) -> None:
-    if path.exists():
+def _existing(name: str) -> Path:
+    """The path of a readable file or folder; InputError with the likely remedy if there is none."""
+    if not name:
+        raise InputError("the data set's name is empty; give builtin:digits or a path")
+    try:
+        path = Path(name).expanduser()
+        exists = path.exists()
+    except (OSError, RuntimeError) as error:  # too long a name, no permission above, ~nobody
+        raise InputError(f"{listing.printable(name)} cannot be read: {error}; check the path") from error
+    if exists:
         if not os.access(path, os.R_OK) or not (path.is_dir() or path.is_file()):
             raise InputError(f"{path} cannot be read: no permission, or not a file or folder")
-        return
+        return path
     if name in builtin.BUILTINS:
         raise InputError(f"{name} is not a path; did you mean {builtin.PREFIX}{name}?")
     siblings = os.listdir(path.parent) if path.parent.is_dir() and os.access(path.parent, os.R_OK) else []
