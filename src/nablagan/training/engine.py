@@ -1,16 +1,21 @@
 """Devices and processes: the only file that knows torch.distributed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from nablagan.types import InputError
+
+
+class LeaderFailed(RuntimeError):
+    """Raised in the other processes when the leading one could not do its part."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +51,54 @@ class Engine:
         """Until every process is here."""
         self.agree(0)
 
+    def lead(self, action: Callable[[], Any]) -> None:
+        """The leading process does `action` while the others wait for it.
+
+        What it raises there is raised there; then the others raise LeaderFailed instead of waiting for ever.
+        """
+        failure: Exception | None = None
+        if self.leads:
+            try:
+                action()
+            except Exception as error:
+                failure = error
+        failed = self.agree(int(failure is not None))
+        if failure is not None:
+            raise failure
+        if failed:
+            raise LeaderFailed("the leading process (rank 0) failed; its own message says why")
+
 
 @contextmanager
 def engine(device: str = "auto") -> Iterator[Engine]:
     """The engine of this process: one of several under torchrun (gloo on CPU, NCCL on CUDA), otherwise alone.
 
-    Denormal numbers are flushed to zero: a saturated discriminator makes steps 5 to 10 times slower otherwise. Raises
-    InputError for a device that is not there.
+    Within it denormal numbers are flushed to zero: a saturated discriminator makes steps 5 to 10 times slower
+    otherwise. Threads that torch has started before keep theirs, so enter it before any other work (environment.json
+    says whether all flush). Raises InputError for a device that is not there.
     """
+    before = denormals_flushed(1)
     torch.set_flush_denormal(True)
+    try:
+        with _processes(device) as found:
+            yield found
+    finally:
+        torch.set_flush_denormal(before)
+
+
+def denormals_flushed(count: int = 1 << 20) -> bool:
+    """Whether denormal results are zero in every thread that works on a vector of `count` numbers."""
+    return not bool((torch.full((count,), 1e-30) * 1e-10).any())
+
+
+@contextmanager
+def _processes(device: str) -> Iterator[Engine]:
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     chosen = choose(device, int(os.environ.get("LOCAL_RANK", 0)))
     if processes == 1:
         yield Engine(chosen)
         return
-    if "OMP_NUM_THREADS" not in os.environ or os.environ.get("TORCHELASTIC_RUN_ID"):
+    if os.environ.get("OMP_NUM_THREADS", "1") == "1":  # what torchrun sets where the user has not
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", processes))))
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(minutes=10))
     try:

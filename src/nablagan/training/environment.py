@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nablagan.training.engine import Engine
+from nablagan.training.engine import Engine, denormals_flushed
 
 
 def describe_environment(engine: Engine) -> dict[str, Any]:
@@ -24,6 +24,7 @@ def describe_environment(engine: Engine) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "device": device_name(engine.device),
+            "denormals_flushed": denormals_flushed(),
         },
         "processes": engine.processes,
     }
@@ -32,11 +33,8 @@ def describe_environment(engine: Engine) -> dict[str, Any]:
 def processor() -> str:
     """The processor's name as the system gives it."""
     source = Path("/proc/cpuinfo")
-    names = (
-        [x.split(":")[1].strip() for x in source.read_text().splitlines() if x.startswith("model name")]
-        if (source.exists())
-        else []
-    )
+    lines = source.read_text().splitlines() if source.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from nablagan.training.checkpoint import Tensors
 from nablagan.training.ema import Averages
 from nablagan.training.engine import Engine
 from nablagan.training.run import AdamSettings, Run
-from nablagan.types import Batch
+from nablagan.types import Batch, InputError
 
 
 class Diverged(Exception):
@@ -38,6 +38,10 @@ class State:
         self.images_seen = 0
         self.skipped = 0
         """Images passed over by rollbacks: draws depend on images_seen + skipped."""
+        self.failures: list[int] = []
+        """Images seen at each step that was rolled back."""
+        self.elapsed_seconds = 0.0
+        """Of training, over all sessions."""
         self.measures: dict[str, float] = {}
         """Of the last step."""
         self.seconds: dict[str, float] = {}
@@ -57,8 +61,16 @@ class State:
             "optimizers": _optimizer_tensors(self.update),
         }
 
-    def load(self, tensors: Tensors) -> None:
-        """Take the tensors of a checkpoint. Shapes and names must be this run's (RuntimeError otherwise)."""
+    def load(self, tensors: Tensors, content: Mapping[str, Any]) -> None:
+        """Take a checkpoint's tensors and state.json. Raises InputError unless names and shapes are this run's."""
+        try:
+            self._load_tensors(tensors)
+            self.images_seen, self.skipped = int(content["images_seen"]), int(content["skipped"])
+            self.failures, self.elapsed_seconds = list(content["failures"]), float(content["elapsed_seconds"])
+        except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
+            raise InputError(f"the checkpoint does not fit this run: {error}") from error
+
+    def _load_tensors(self, tensors: Tensors) -> None:
         self.game.generator.load_state_dict(tensors["generator"])
         self.game.discriminator.load_state_dict(tensors["discriminator"])
         for half_life, player in self.averages.players.items():
@@ -112,7 +124,7 @@ def steps(state: State, sampler: Sampler) -> Iterator[State]:
         follow_schedules(state)
         batch = sampler.batch(state.images_seen, state.images_seen + state.skipped)
         drawn = time.perf_counter()
-        measures = state.update.step(batch).measures
+        measures = state.update.step(batch).measures | parameter_norms(state.game)
         state.measures = dict(zip(measures, torch.stack(list(measures.values())).tolist(), strict=True))
         check_finite(state)
         updated = time.perf_counter()
@@ -135,15 +147,34 @@ def follow_schedules(state: State) -> None:
             group["betas"] = (settings.beta1, settings.beta2(state.images_seen))
 
 
+def parameter_norms(game: Game) -> dict[str, Tensor]:
+    """The Euclidean norm of each player's parameters, not finite if any of them is not."""
+    return {
+        f"{name}_parameter_norm": norm(tuple(parameter.detach() for parameter in player.parameters()))
+        for name, player in zip(("generator", "discriminator"), game.players, strict=True)
+    }
+
+
 def check_finite(state: State) -> None:
-    """Raise Diverged naming the first thing that is not finite after this step."""
+    """Raise Diverged naming the first measure of this step (losses, gradients, parameters) that is not finite."""
     for name, value in state.measures.items():
         if not math.isfinite(value):
             raise Diverged(state.images_seen, f"{name} is {value}")
-    for name, player in zip(("generator", "discriminator"), state.game.players, strict=True):
-        size = float(norm(tuple(p.detach() for p in player.parameters())))
-        if not math.isfinite(size):
-            raise Diverged(state.images_seen, f"the norm of the {name}'s parameters is {size}")
+
+
+def check_tensors_finite(state: State) -> None:
+    """Raise Diverged if anything that a checkpoint would hold is not finite (averages, Adam's moments, buffers too)."""
+    named = {
+        f"{file}.{name}": tensor
+        for file, group in state.tensors().items()
+        for name, tensor in group.items()
+        if tensor.is_floating_point() and tensor.numel()
+    }
+    largest = torch._foreach_norm(list(named.values()), math.inf)  # pyright: ignore[reportPrivateImportUsage]
+    values = torch.stack([value.double() for value in largest]).tolist()
+    for name, value in zip(named, values, strict=True):
+        if not math.isfinite(value):
+            raise Diverged(state.images_seen - state.run.batch_size, f"{name} holds {value}")
 
 
 def _adam(player: nn.Module, settings: AdamSettings) -> Adam:
@@ -162,10 +193,17 @@ def _optimizer_tensors(update: Update) -> dict[str, Tensor]:
 
 def _load_optimizer_tensors(update: Update, tensors: dict[str, Tensor]) -> None:
     content = update.state_dict()
-    for player, state in content.items():
+    for state in content.values():
         state["state"] = {}
-        for name, value in tensors.items():
-            owner, index, key = name.split(".")
-            if owner == player:
-                state["state"].setdefault(int(index), {})[key] = value
+    for name, tensor in tensors.items():
+        player, index, key = name.split(".")
+        expected = _parameters(update, player)[int(index)].shape
+        if key != "step" and tensor.shape != expected:  # torch does not check it
+            raise ValueError(f"optimizers.{name} has shape {tuple(tensor.shape)}, the parameter {tuple(expected)}")
+        content[player]["state"].setdefault(int(index), {})[key] = tensor
     update.load_state_dict(content)
+
+
+def _parameters(update: Update, player: str) -> list[Tensor]:
+    optimizers = {"generator": update.generator_optimizer, "discriminator": update.discriminator_optimizer}
+    return [parameter for group in optimizers[player].param_groups for parameter in group["params"]]

@@ -41,6 +41,8 @@ class Trained:
         if label is None:
             return torch.arange(count) % len(self.classes)
         labels = torch.as_tensor(label).expand(count) if isinstance(label, int) else label
+        if labels.shape != (count,):
+            raise InputError(f"labels have shape {tuple(labels.shape)}: give ({count},), one a sample")
         if not bool(((labels >= 0) & (labels < len(self.classes))).all()):
             raise InputError(f"no class {label}: this run has classes 0 to {len(self.classes) - 1}")
         return labels
@@ -57,17 +59,20 @@ def load_generator(directory: Path, checkpoint: Path | None = None, half_life: i
     half_life = half_life or run.ema_half_lives[0]
     if half_life not in run.ema_half_lives:
         raise InputError(f"no average with half-life {half_life}: this run keeps {run.ema_half_lives}")
-    shape, classes = tuple(description["shape"]), tuple(description["classes"])
-    generator = run.generator.build(
-        shape,
-        latent_size=run.latent_size,
-        classes=len(classes) if run.conditional else 0,
-        **run.generator.options,
-    ).to(dtype=run.torch_dtype)
-    prefix = f"{half_life}."
-    state = {k.removeprefix(prefix): v for k, v in found.tensors["ema"].items() if k.startswith(prefix)}
-    generator.load_state_dict(state)
-    return Trained(generator.eval().requires_grad_(False), run, shape, classes, found.state["images_seen"])
+    try:
+        shape, classes = tuple(description["shape"]), tuple(description["classes"])
+        generator = _built(run, shape, len(classes), found.tensors["ema"], f"{half_life}.")
+        return Trained(generator, run, shape, classes, found.state["images_seen"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"{found.path} does not fit the config.json and data.json of {directory}: {error}") from error
+
+
+def _built(run: Run, shape: tuple[int, ...], classes: int, averages: dict[str, Tensor], prefix: str) -> nn.Module:
+    labels = classes if run.conditional else 0
+    generator = run.generator.build(shape, latent_size=run.latent_size, classes=labels, **run.generator.options)
+    generator.to(dtype=run.torch_dtype)
+    generator.load_state_dict({k.removeprefix(prefix): v for k, v in averages.items() if k.startswith(prefix)})
+    return generator.eval().requires_grad_(False)
 
 
 def read_config(directory: Path) -> Run:

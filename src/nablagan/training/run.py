@@ -1,6 +1,7 @@
 """A run as one record: everything that decides what a training does, and its JSON form."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nablagan.data.augment import KINDS
 from nablagan.optim import Alternating, Cosine, Update, constant
 from nablagan.types import InputError, Loss, Penalty
 
@@ -86,6 +88,14 @@ class Run:
         for name in ("images", "tick_images", "picture_images", "checkpoint_images", "latent_size", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}: give a number >= 1")
+        if self.keep_checkpoints < 1:
+            raise InputError(f"keep_checkpoints is {self.keep_checkpoints}: at least 1 is needed to resume")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}: give a number >= 0")
+        if not self.ema_half_lives or min(self.ema_half_lives) < 1:
+            raise InputError(f"ema_half_lives is {self.ema_half_lives}: give at least one number of images >= 1")
+        if unknown := [kind for kind in self.augmentations if kind not in KINDS]:
+            raise InputError(f"augmentation '{unknown[0]}' is unknown: choose among {', '.join(KINDS)}")
         if self.dtype not in ("float32", "float64"):
             raise InputError(f"dtype '{self.dtype}': use float32 or float64")
 
@@ -118,8 +128,14 @@ def reference(thing: Callable[..., Any]) -> str:
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """The function or class called "module:name". Raises InputError if there is none."""
-    module, _, attribute = name.partition(":")
+    """The function or class called "module:name". Raises InputError if there is none.
+
+    A file that names functions must not run code of its choice: modules outside nablagan are looked up among those
+    that the program has imported, never imported from here.
+    """
+    module, _, attribute = str(name).partition(":")
+    if module.partition(".")[0] != "nablagan" and module not in sys.modules:
+        raise InputError(f"'{name}' is outside nablagan: import {module} in your program first, if you trust it")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
@@ -129,6 +145,8 @@ def resolve(name: str) -> Callable[..., Any]:
 
 def from_json(content: Mapping[str, Any]) -> Run:
     """The Run that `to_json` wrote. Raises InputError for another format."""
+    if not isinstance(content, Mapping):
+        raise InputError("config.json is not a run: it holds no JSON object")
     if content.get("format", FORMAT) != FORMAT:
         raise InputError(f"config.json has format {content['format']}, this version reads {FORMAT}")
     content = {key: value for key, value in content.items() if key != "format"}
@@ -151,7 +169,7 @@ def from_json(content: Mapping[str, Any]) -> Run:
                 "ema_half_lives": tuple(content["ema_half_lives"]),
             }
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"config.json is not a run of this version: {error}") from error
 
 

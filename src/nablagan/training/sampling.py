@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nablagan.data.dataset import Dataset
 from nablagan.data.pictures import picture_grid, scatter_picture
 from nablagan.data.sampler import seeded
+from nablagan.training.files import write_picture
 from nablagan.training.run import Run
 
 if TYPE_CHECKING:
@@ -103,4 +104,4 @@ def great_circle(start: Tensor, end: Tensor, at: float) -> Tensor:
 
 def save_walk(frames: list["Image.Image"], path: Path) -> None:
     """Write frames as a looping GIF."""
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=80, loop=0, optimize=True)
+    write_picture(path, frames[0], save_all=True, append_images=frames[1:], duration=80, loop=0, optimize=True)

@@ -1,25 +1,23 @@
 """A run in its directory: start or resume, train, log, draw, save, roll back, stop."""
 
-import resource
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nablagan.data.dataset import Dataset
 from nablagan.data.sampler import Sampler
-from nablagan.players import parameter_count
-from nablagan.training import sampling
-from nablagan.training.checkpoint import keep_newest, load_newest, save_checkpoint
+from nablagan.training import checks
+from nablagan.training.checkpoint import Checkpoint, load_newest
 from nablagan.training.engine import Engine
-from nablagan.training.environment import describe_environment
-from nablagan.training.events import EventLog
-from nablagan.training.files import locked, write_json
-from nablagan.training.loop import Diverged, State, prepare, steps
-from nablagan.training.run import FORMAT, Run, to_json
+from nablagan.training.events import Listener
+from nablagan.training.loop import Diverged, State, check_tensors_finite, prepare, steps
+from nablagan.training.run import Run
 from nablagan.training.signals import Signals
+from nablagan.training.tick import Tick
+from nablagan.training.writer import Writer, owned
 from nablagan.types import InputError
 
 MOST_ROLLBACKS = 3
@@ -51,41 +49,39 @@ def train(
     dataset: Dataset,
     engine: Engine,
     limits: Limits = Limits(),
-    listeners: tuple[Callable[[dict[str, Any]], None], ...] = (),
+    listeners: tuple[Listener, ...] = (),
     on_step: Callable[[State], None] = lambda state: None,
+    accept_changed_data: bool = False,
 ) -> Result:
     """Train `run` in `directory`, from its newest sound checkpoint if there is one, and say how it ended.
 
-    Every process calls it; the leading one owns and writes the directory. `listeners` hear each event, `on_step` each
-    step. Raises InputError if the directory is in use, or belongs to another run or data set.
+    Every process calls it; the leading one owns and writes the directory. `listeners` hear each event (in the leading
+    process), `on_step` each step. A finished run goes on when more images are asked for, and is left alone otherwise.
+    Raises InputError if the directory is in use, cannot be written, or belongs to another run or data set.
     """
-    check_divisible(run, engine)
+    checks.check_divisible(run, engine)
+    checks.check_labels(run, dataset)
     state = prepare(run, dataset.shape, len(dataset.classes), engine)
+    checks.check_uncoupled(state.game.players, engine)
     with ExitStack() as stack:
-        if engine.leads:
-            directory.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(directory))
-        engine.wait()
         session = Session(state, directory, dataset, engine, listeners)
-        stack.callback(session.close)
-        session.open()
-        with Signals() as signals:
-            return session.play(signals, limits, on_step)
+        session.lead(lambda: stack.enter_context(owned(directory)))
+        stack.callback(session.writer.close)
+        signals = stack.enter_context(Signals())
+        if finished := session.open(accept_changed_data):
+            return finished
+        return session.play(signals, limits, on_step)
 
 
 class Session:
-    """The caller's side of the training loop: what is logged, drawn and saved, and when."""
+    """The caller's side of the training loop: when it logs, draws, saves, rolls back and stops."""
 
     def __init__(
-        self,
-        state: State,
-        directory: Path,
-        dataset: Dataset,
-        engine: Engine,
-        listeners: tuple[Callable[[dict[str, Any]], None], ...],
+        self, state: State, directory: Path, dataset: Dataset, engine: Engine, listeners: tuple[Listener, ...]
     ) -> None:
         self.state, self.run, self.directory = state, state.run, directory
-        self.dataset, self.engine, self.listeners = dataset, engine, listeners
+        self.dataset, self.engine = dataset, engine
+        self.writer = Writer(state, directory, dataset, engine, listeners)
         self.sampler = Sampler(
             dataset,
             self.run.batch_size,
@@ -97,52 +93,67 @@ class Session:
             engine.device,
             self.run.torch_dtype,
         )
-        self.log: EventLog | None = None
-        self.tick = Tick()
-        self.elapsed = 0.0
-        self.failures: list[int] = []
         self.saved_at = -1
 
-    # --- opening and closing -------------------------------------------------------------------------------
+    def lead(self, action: Callable[[], Any]) -> None:
+        """The leading process does `action`, which writes. Raises InputError if the directory cannot be written."""
 
-    def open(self) -> None:
-        """Resume from the newest sound checkpoint, or start and save the first one."""
+        def writing() -> None:
+            try:
+                action()
+            except OSError as error:
+                raise InputError(
+                    f"{self.directory} cannot be written ({error}): make room or set its permissions, then give the "
+                    "same command again"
+                ) from error
+
+        self.engine.lead(writing)
+
+    # --- opening -------------------------------------------------------------------------------------------
+
+    def open(self, accept_changed_data: bool) -> Result | None:
+        """Resume from the newest sound checkpoint, or save the first one; a Result if there is nothing to do."""
         checkpoint, problems = load_newest(self.directory / "checkpoints")
-        self.engine.wait()
-        if checkpoint is not None:
-            check_same_data(checkpoint.state["fingerprint"], self.dataset, self.directory)
-        if self.engine.leads:
-            write_json(self.directory / "config.json", {"format": FORMAT, **to_json(self.run)})
-            write_json(self.directory / "data.json", self.dataset.description)
-            write_json(self.directory / "environment.json", describe_environment(self.engine))
-            for name in ("DONE", "FAILED"):
-                (self.directory / name).unlink(missing_ok=True)
-            (self.directory / "samples").mkdir(exist_ok=True)
-            self.log = EventLog(self.directory / "events.jsonl", self.listeners)
         if checkpoint is None:
-            self._start()
-            return
-        self._restore(checkpoint.tensors, checkpoint.state)
-        self._event("resume", time={"unix": time.time()})
-        for problem in problems:
-            self._event("warning", message=f"{problem}; resumed from {checkpoint.path.name}")
+            self._check_untouched()
+            self.engine.wait()
+            self.lead(self.writer.begin)
+            self.saved_at = self.state.images_seen
+            return None
+        warnings = [f"{problem}; resumed from {checkpoint.path.name}" for problem in problems]
+        warnings += self._check(checkpoint, accept_changed_data)
+        if checkpoint.state["images_seen"] >= self.run.images and (self.directory / "DONE").exists():
+            return Result("done", checkpoint.state["images_seen"], "all its images have been seen")
+        self.engine.wait()
+        self._restore(checkpoint)
+        self.lead(lambda: self.writer.go_on(checkpoint, warnings))
+        return None
 
-    def close(self) -> None:
-        """Close the event log."""
-        if self.log is not None:
-            self.log.close()
+    def _check(self, checkpoint: Checkpoint, accept_changed_data: bool) -> list[str]:
+        """Warnings. Raises InputError if the checkpoint is of another run or other data."""
+        try:
+            kept, images_seen = checkpoint.state["run"], checkpoint.state["images_seen"]
+            changed = checkpoint.state["fingerprint"] != self.dataset.fingerprint
+        except KeyError as error:
+            raise InputError(f"checkpoint {checkpoint.path} is not of this version: it has no {error}") from error
+        checks.check_same_run(kept, self.run, self.directory)
+        checks.check_wanted(images_seen, self.run, self.directory)
+        if changed and not accept_changed_data:
+            raise checks.changed_data(self.dataset, self.directory)
+        return ["the data have changed since the last session, which was accepted"] if changed else []
 
-    def _start(self) -> None:
-        if self.log is not None:
-            self.log.cut(0)
-        generator, discriminator = (parameter_count(player) for player in self.state.game.players)
-        counts = {"generator": generator, "discriminator": discriminator}
-        self._event("start", parameters=counts, time={"unix": time.time()})
-        with self._stage("pictures"):
-            if self.engine.leads:
-                sampling.real_picture(self.run, self.dataset).save(self.directory / "samples/real.png")
-            self._draw()
-        self._save()
+    def _check_untouched(self) -> None:
+        """Raise InputError if there were checkpoints here: to start again would wipe the record of that run."""
+        record = self.directory / "events.jsonl"
+        if record.exists() and b'{"kind": "checkpoint"' in record.read_bytes():
+            raise InputError(
+                f"the checkpoints of {self.directory} are gone: put them back to resume, or train into another --out"
+            )
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.state.load(checkpoint.tensors, checkpoint.state)
+        self.writer.tick = Tick(checkpoint.state["tick"]["sums"], checkpoint.state["tick"]["steps"])
+        self.saved_at = self.state.images_seen
 
     # --- training ------------------------------------------------------------------------------------------
 
@@ -156,213 +167,76 @@ class Session:
                     return self._fail(failure)
                 continue
             if reason:
-                return self._stop(reason, signals.received)
-            return self._finish()
+                self.lead(lambda: self.writer.end("stopped", reason))  # noqa: B023
+                return Result("stopped", self.state.images_seen, reason, signals.received)
+            self.lead(self.writer.finish)
+            return Result("done", self.state.images_seen)
 
     def _train(self, signals: Signals, limits: Limits, on_step: Callable[[State], None]) -> str:
-        """Until the run's last image ("") or a reason to stop before it."""
-        last = time.perf_counter()
-        for state in steps(self.state, self.sampler):
-            self.tick.add(state)
-            self._at_boundaries(state.images_seen)
+        """Until the run's last image ("") or a reason to stop before it, with that moment saved."""
+        last = self.writer.tick.started = time.perf_counter()
+        training = steps(self.state, self.sampler)
+        while not (reason := self._reason_to_stop(signals, limits)) and (state := next(training, None)):
+            self.writer.tick.add(state)
+            self._at_boundaries()
             on_step(state)
             now = time.perf_counter()
-            self.elapsed, last = self.elapsed + now - last, now
-            late = limits.seconds is not None and self.elapsed >= limits.seconds
-            stop = self.engine.agree(2 if signals.received else int(late))
-            if stop and state.images_seen < self.run.images:
-                return "signal" if stop == 2 else f"--seconds {limits.seconds:g} are over"
-        return ""
+            state.elapsed_seconds, last = state.elapsed_seconds + now - last, now
+        if reason and self.saved_at != self.state.images_seen:
+            self._save(scheduled=False)
+        return reason
 
-    def _at_boundaries(self, images_seen: int) -> None:
-        run, ends = self.run, images_seen >= self.run.images
-        if self._crossed(run.tick_images) or ends:
-            self._report_tick()
-        if self._crossed(run.picture_images) or ends:
-            with self._stage("pictures"):
-                self._draw()
-        if self._crossed(run.checkpoint_images) or ends:
+    def _reason_to_stop(self, signals: Signals, limits: Limits) -> str:
+        """The same in every process, "" for none. A run that has seen its last image is not stopped."""
+        late = limits.seconds is not None and self.state.elapsed_seconds >= limits.seconds
+        stop = self.engine.agree(2 if signals.received else int(late))
+        if not stop or self.state.images_seen >= self.run.images:
+            return ""
+        return "signal" if stop == 2 else f"--seconds {limits.seconds} are over"
+
+    def _at_boundaries(self) -> None:
+        """Report, draw and save where this step has crossed the interval, and at the end."""
+        if self._crossed(self.run.tick_images):
+            self.lead(self.writer.report_tick)
+        if self._crossed(self.run.picture_images):
+            self.lead(self.writer.draw)
+        if self._crossed(self.run.checkpoint_images):
             self._save()
 
     def _crossed(self, interval: int) -> bool:
         seen = self.state.images_seen
-        return seen // interval > (seen - self.run.batch_size) // interval
+        return seen >= self.run.images or seen // interval > (seen - self.run.batch_size) // interval
+
+    def _save(self, scheduled: bool = True) -> None:
+        """Save this moment. Raises Diverged, in every process, rather than save what is not finite."""
+        check_tensors_finite(self.state)
+        self.lead(lambda: self.writer.save(scheduled))
+        self.saved_at = self.state.images_seen
+
+    # --- divergence ----------------------------------------------------------------------------------------
 
     def _roll_back(self, failure: Diverged) -> bool:
         """Return to the newest sound checkpoint and pass over the data since; False if there is no point in it."""
-        repeated = failure.images_seen in self.failures
-        self.failures.append(failure.images_seen)
-        if repeated or len(self.failures) > MOST_ROLLBACKS:
+        failures, elapsed, position = (
+            [*self.state.failures, failure.images_seen],
+            self.state.elapsed_seconds,
+            failure.images_seen + self.state.skipped,
+        )
+        self.state.failures = failures
+        if len(set(failures)) < len(failures) or len(failures) > MOST_ROLLBACKS:
             return False
-        checkpoint, _ = load_newest(self.directory / "checkpoints")
+        checkpoint, problems = load_newest(self.directory / "checkpoints")
+        if checkpoint is None:
+            raise InputError(f"the checkpoints of {self.directory} are gone: there is none to roll back to")
         self.engine.wait()
-        assert checkpoint is not None, "the first checkpoint is saved before training"
-        failures, elapsed, skipped = self.failures, self.elapsed, self.state.skipped
-        self._restore(checkpoint.tensors, checkpoint.state)
-        self.failures, self.elapsed = failures, elapsed
-        self.state.skipped = skipped + failure.images_seen - self.state.images_seen + self.run.batch_size
-        self._event("rollback", failed_at=failure.images_seen, to=self.state.images_seen, reason=failure.reason)
-        self._save()
+        self._restore(checkpoint)
+        self.state.failures, self.state.elapsed_seconds = failures, elapsed
+        self.state.skipped = position + self.run.batch_size - self.state.images_seen
+        self.lead(lambda: self.writer.record_rollback(checkpoint, failure, problems))
         return True
 
-    # --- endings -------------------------------------------------------------------------------------------
-
-    def _finish(self) -> Result:
-        if self.engine.leads:
-            with self._stage("pictures"):
-                self._draw_walk()
-        self._end("done")
-        self._mark("DONE", "done", "")
-        return Result("done", self.state.images_seen)
-
-    def _stop(self, reason: str, number: int) -> Result:
-        if self.saved_at != self.state.images_seen:
-            self._save()
-        self._end("stopped", reason)
-        return Result("stopped", self.state.images_seen, reason, number)
-
     def _fail(self, failure: Diverged) -> Result:
-        reason = f"diverged at {failure.images_seen} images: {failure.reason} ({len(self.failures)} times)"
-        self._event("end", status="failed", reason=reason, time={"unix": time.time()})
-        self._mark("FAILED", "failed", reason)
-        return Result("failed", failure.images_seen, reason)
-
-    def _end(self, status: str, reason: str = "") -> None:
-        self._event("end", status=status, reason=reason, time={"unix": time.time(), "elapsed_seconds": self.elapsed})
-
-    def _mark(self, name: str, status: str, reason: str) -> None:
-        if self.engine.leads:
-            content = {"status": status, "images_seen": self.state.images_seen, "reason": reason}
-            write_json(self.directory / name, content)
-
-    # --- what is written -----------------------------------------------------------------------------------
-
-    def _event(self, kind: str, **content: Any) -> None:
-        if self.log is not None:
-            self.log.write(kind, self.state.images_seen, **content)
-
-    def _report_tick(self) -> None:
-        rates = {
-            f"{name}_learning_rate": optimizer.param_groups[0]["lr"]
-            for name, optimizer in (
-                ("generator", self.state.update.generator_optimizer),
-                ("discriminator", self.state.update.discriminator_optimizer),
-            )
-        }
-        weights = {
-            f"penalty_weight_{setting.penalty.__name__}": setting.weight(self.state.images_seen)
-            for setting in self.run.penalties
-        }
-        self._event("tick", measures=self.tick.means() | rates | weights, time=self.tick.times(self.elapsed))
-        self.tick = Tick()
-
-    def _draw(self) -> None:
-        if not self.engine.leads:
-            return
-        name = f"samples/images-{self.state.images_seen:09d}.png"
-        picture = sampling.samples_picture(self._average(), self.run, self.dataset)
-        picture.save(self.directory / name)
-        self._event("samples", file=name)
-
-    def _draw_walk(self) -> None:
-        if self.dataset.is_images:
-            frames = sampling.walk(self._average(), self.run, len(self.dataset.classes))
-            sampling.save_walk(frames, self.directory / "samples/walk.gif")
-
-    def _average(self) -> Any:
-        return self.state.averages.players[self.run.ema_half_lives[0]]
-
-    def _save(self) -> None:
-        if self.log is not None:
-            with self._stage("checkpoints"):
-                content = self._content(self.log.sync())
-                path = save_checkpoint(
-                    self.directory / "checkpoints", self.state.images_seen, self.state.tensors(), content
-                )
-                keep_newest(self.directory / "checkpoints", self.run.keep_checkpoints)
-            self._event("checkpoint", path=f"checkpoints/{path.name}")
-        self.saved_at = self.state.images_seen
-        self.engine.wait()
-
-    def _content(self, events_length: int) -> dict[str, Any]:
-        return {
-            "images_seen": self.state.images_seen,
-            "skipped": self.state.skipped,
-            "elapsed_seconds": self.elapsed,
-            "failures": self.failures,
-            "events_length": events_length,
-            "tick": {"sums": self.tick.sums, "steps": self.tick.steps},
-            "fingerprint": self.dataset.fingerprint,
-        }
-
-    def _restore(self, tensors: dict[str, Any], content: dict[str, Any]) -> None:
-        self.state.load(tensors)
-        self.state.images_seen, self.state.skipped = content["images_seen"], content["skipped"]
-        self.elapsed, self.failures = content["elapsed_seconds"], list(content["failures"])
-        self.tick = Tick(dict(content["tick"]["sums"]), content["tick"]["steps"])
-        if self.log is not None:
-            self.log.cut(content["events_length"])
-            self._event("checkpoint", path=f"checkpoints/images-{self.state.images_seen:09d}")
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.tick.spend(name, time.perf_counter() - started)
-
-
-class Tick:
-    """Sums of measures and seconds since the last tick event."""
-
-    def __init__(self, sums: dict[str, float] | None = None, steps: int = 0) -> None:
-        self.sums, self.steps = sums or {}, steps
-        self.images = 0
-        self.seconds: dict[str, float] = {}
-        self.started = time.perf_counter()
-
-    def add(self, state: State) -> None:
-        """Count one step."""
-        for name, value in state.measures.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        for name, value in state.seconds.items():
-            self.spend(name, value)
-        self.steps += 1
-        self.images += state.run.batch_size
-
-    def spend(self, stage: str, seconds: float) -> None:
-        """Count seconds of a stage."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
-
-    def means(self) -> dict[str, float]:
-        """Mean of each measure over the tick's steps."""
-        return {name: value / self.steps for name, value in self.sums.items()}
-
-    def times(self, elapsed: float) -> dict[str, Any]:
-        """The tick's speed, memory and seconds by stage."""
-        span = time.perf_counter() - self.started
-        return {
-            "elapsed_seconds": elapsed,
-            "images_per_second": self.images / span,
-            "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "stages": self.seconds,
-        }
-
-
-def check_divisible(run: Run, engine: Engine) -> None:
-    """Raise InputError unless the global batch splits evenly over the processes and nothing couples its samples."""
-    if run.batch_size % engine.processes:
-        raise InputError(f"batch size {run.batch_size} does not divide into {engine.processes} processes")
-    if engine.processes > 1 and run.loss.__name__ == "relativistic_average":
-        raise InputError(
-            "the relativistic_average loss uses means over the whole batch, which processes do not share: "
-            "use --loss relativistic, or one process"
-        )
-
-
-def check_same_data(fingerprint: str, dataset: Dataset, directory: Path) -> None:
-    """Raise InputError if the data set is not the one that the run began with."""
-    if fingerprint != dataset.fingerprint:
-        raise InputError(
-            f"the data have changed since {directory} was begun (fingerprint {fingerprint[:12]}..., now "
-            f"{dataset.fingerprint[:12]}...): restore them, or train into another --out"
-        )
+        times = len(self.state.failures)
+        reason = f"diverged at {failure.images_seen} images: {failure.reason} (divergence {times} of this run)"
+        self.lead(lambda: self.writer.give_up(reason))
+        return Result("failed", self.state.images_seen, reason)

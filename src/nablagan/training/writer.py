@@ -1,0 +1,182 @@
+"""What the leading process writes into a run directory: its description, events, pictures, checkpoints, the end."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nablagan.data.dataset import Dataset
+from nablagan.players import parameter_count
+from nablagan.training import sampling
+from nablagan.training.checkpoint import Checkpoint, keep_newest, save_checkpoint
+from nablagan.training.engine import Engine
+from nablagan.training.environment import describe_environment
+from nablagan.training.events import EventLog, Listener
+from nablagan.training.files import locked, write_json, write_picture
+from nablagan.training.loop import Diverged, State
+from nablagan.training.run import FORMAT, to_json
+from nablagan.training.tick import Tick, schedule_values
+
+
+@contextmanager
+def owned(directory: Path) -> Iterator[None]:
+    """The run directory, made if need be, and nobody else's meanwhile. Raises InputError if it is in use."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with locked(directory):
+        for name in ("config.json", "data.json", "environment.json", "checkpoints/latest"):
+            path = directory / name
+            for leftover in path.parent.glob(f".writing-{path.name}-*"):  # of a write that a crash cut short
+                leftover.unlink()
+        yield
+
+
+class Writer:
+    """The pen of a session. Only the leading process writes with it; every method may raise OSError."""
+
+    def __init__(
+        self, state: State, directory: Path, dataset: Dataset, engine: Engine, listeners: tuple[Listener, ...]
+    ) -> None:
+        self.state, self.run, self.directory = state, state.run, directory
+        self.dataset, self.engine, self.listeners = dataset, engine, listeners
+        self.tick = Tick()
+        self._log: EventLog | None = None
+
+    # --- beginning and end ---------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The first files of a new run, and its first checkpoint."""
+        self._describe()
+        self.log.cut(0)
+        generator, discriminator = (parameter_count(player) for player in self.state.game.players)
+        counts = {"generator": generator, "discriminator": discriminator}
+        self.event("start", parameters=counts, time={"unix": time.time()})
+        with self._stage("pictures"):
+            write_picture(self.directory / "samples/real.png", sampling.real_picture(self.run, self.dataset))
+        self.draw()
+        self.save()
+
+    def go_on(self, checkpoint: Checkpoint, warnings: list[str]) -> None:
+        """The record of an earlier session, cut back to the checkpoint that is resumed from."""
+        self._describe()
+        whole = self.return_to(checkpoint)
+        self.event("resume", time={"unix": time.time()})
+        for message in warnings:
+            self.event("warning", message=message)
+        if not whole:
+            self.event("warning", message="events.jsonl had lost its end: what it said before this line is incomplete")
+
+    def end(self, status: str, reason: str = "") -> None:
+        """The last event of a session."""
+        self.event(
+            "end",
+            status=status,
+            reason=reason,
+            time={"unix": time.time(), "elapsed_seconds": self.state.elapsed_seconds},
+        )
+
+    def finish(self) -> None:
+        """The walk through latent space, the last event and DONE."""
+        if self.dataset.is_images:
+            frames = sampling.walk(self._average(), self.run, len(self.dataset.classes))
+            sampling.save_walk(frames, self.directory / "samples/walk.gif")
+        self.end("done")
+        self._mark("DONE", "done", "")
+
+    def give_up(self, reason: str) -> None:
+        """The last event and FAILED."""
+        self.end("failed", reason)
+        self._mark("FAILED", "failed", reason)
+
+    def close(self) -> None:
+        """Close the event log."""
+        if self._log is not None:
+            self._log.close()
+
+    def _describe(self) -> None:
+        for name in ("DONE", "FAILED"):
+            (self.directory / name).unlink(missing_ok=True)
+        write_json(self.directory / "config.json", {"format": FORMAT, **to_json(self.run)})
+        write_json(self.directory / "data.json", self.dataset.description)
+        write_json(self.directory / "environment.json", describe_environment(self.engine))
+        (self.directory / "samples").mkdir(exist_ok=True)
+        self._log = EventLog(self.directory / "events.jsonl", self.listeners)
+
+    def _mark(self, name: str, status: str, reason: str) -> None:
+        content = {"status": status, "images_seen": self.state.images_seen, "reason": reason}
+        write_json(self.directory / name, content)
+
+    # --- in between ----------------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> EventLog:
+        """The open event log."""
+        assert self._log is not None, "begin or go_on opens it"
+        return self._log
+
+    def event(self, kind: str, **content: Any) -> None:
+        """Append an event at the state's moment and tell the listeners."""
+        self.log.write(kind, self.state.images_seen, **content)
+
+    def report_tick(self) -> None:
+        """A tick event; the next tick begins."""
+        measures = self.tick.means() | schedule_values(self.state)
+        self.event("tick", measures=measures, time=self.tick.times(self.state.elapsed_seconds))
+        self.tick = Tick()
+
+    def draw(self) -> None:
+        """A picture of samples on the fixed latents."""
+        with self._stage("pictures"):
+            name = f"samples/images-{self.state.images_seen:09d}.png"
+            picture = sampling.samples_picture(self._average(), self.run, self.dataset)
+            write_picture(self.directory / name, picture)
+            self.event("samples", file=name)
+
+    def save(self, scheduled: bool = True) -> None:
+        """A checkpoint; old ones are deleted. An unscheduled one leaves no event: the run would differ by having it."""
+        with self._stage("checkpoints"):
+            directory, content = self.directory / "checkpoints", self._content(scheduled)
+            path = save_checkpoint(directory, self.state.images_seen, self.state.tensors(), content)
+            keep_newest(directory, self.run.keep_checkpoints)
+        if scheduled:
+            self._announce(path.name)
+
+    def return_to(self, checkpoint: Checkpoint) -> bool:
+        """Cut the event log back to a checkpoint; False if it had lost more than that by itself."""
+        whole = self.log.cut(checkpoint.state["events_length"])
+        if checkpoint.state["scheduled"]:
+            self._announce(checkpoint.path.name.removeprefix(".replaced-"))
+        return whole
+
+    def record_rollback(self, checkpoint: Checkpoint, failure: Diverged, problems: list[str]) -> None:
+        """The way back to a checkpoint, saved at once: a run that is killed must not forget that it has diverged."""
+        self.return_to(checkpoint)
+        for problem in problems:
+            self.event("warning", message=f"{problem}; rolled back to {checkpoint.path.name}")
+        self.event("rollback", failed_at=failure.images_seen, to=self.state.images_seen, reason=failure.reason)
+        self.save(scheduled=False)
+
+    def _announce(self, name: str) -> None:
+        self.event("checkpoint", path=f"checkpoints/{name}")
+
+    def _content(self, scheduled: bool) -> dict[str, Any]:
+        return {
+            "run": to_json(self.run),
+            "fingerprint": self.dataset.fingerprint,
+            "images_seen": self.state.images_seen,
+            "skipped": self.state.skipped,
+            "failures": self.state.failures,
+            "elapsed_seconds": self.state.elapsed_seconds,
+            "tick": {"sums": self.tick.sums, "steps": self.tick.steps},
+            "events_length": self.log.sync(),
+            "scheduled": scheduled,
+        }
+
+    def _average(self) -> Any:
+        return self.state.averages.players[self.run.ema_half_lives[0]]
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.tick.spend(name, time.perf_counter() - started)
