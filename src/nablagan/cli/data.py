@@ -2,8 +2,10 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
+
+from nablagan.cli.display import data_progress
+from nablagan.cli.options import add_data_arguments
 
 HELP = "look at a data set before training: counts, classes, duplicates, bad files, a contact sheet"
 
@@ -16,13 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="builtin:digits",
         help="builtin:NAME, folder, .zip, .npy, .npz or IDX files",
     )
-    parser.add_argument("--resolution", type=_resolution, metavar="N|HxW", help="side in pixels, default from the data")
-    parser.add_argument("--channels", type=int, metavar="N", help="1 for grey, 3 for colour, default from the data")
-    parser.add_argument("--fit", choices=("crop", "pad", "stretch", "border"), help="how images get to one size")
-    parser.add_argument(
-        "--limit-bad", type=float, default=0.01, metavar="PART", help="unusable files allowed (default 0.01)"
-    )
-    parser.add_argument("--cache", metavar="DIR", help="decoded images (default $NABLAGAN_CACHE or ~/.cache/nablagan)")
+    add_data_arguments(parser)
     parser.add_argument("--out", metavar="DIR", help="where contact-sheet.png goes (default: below the cache)")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -33,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Open, audit, draw, print; 0. InputError goes to the caller."""
     from nablagan.data import audit, contact_sheet, open_dataset
 
-    with _progress(quiet=arguments.json) as progress:
+    with data_progress(quiet=arguments.json) as progress:
         dataset = open_dataset(
             arguments.data,
             resolution=arguments.resolution,
@@ -52,40 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_table(report)
     return 0
-
-
-def _resolution(text: str) -> int | tuple[int, int]:
-    try:
-        sides = [int(side) for side in text.lower().split("x")]
-    except ValueError:
-        sides = []
-    if len(sides) == 1:
-        return sides[0]
-    if len(sides) == 2:
-        return sides[0], sides[1]
-    raise argparse.ArgumentTypeError(f"{text!r} is not a side such as 64, or height and width such as 64x48")
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Any]:
-    """A callback that draws a bar on standard error when people watch it, else None."""
-    import sys
-
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def show(done: int, total: int, text: str) -> None:
-            if text not in tasks:
-                tasks[text] = bars.add_task(text, total=total)
-            bars.update(tasks[text], completed=done)
-
-        yield show
 
 
 def _write_sheet(sheet: Any, arguments: argparse.Namespace, fingerprint: str) -> str:

@@ -1,0 +1,62 @@
+"""`nablagan train --dry-run`: the resolved run, its parameters and the time it will take, from a few real steps."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nablagan.data import Dataset
+    from nablagan.training.engine import Engine
+    from nablagan.training.run import Run
+
+WARM_UP, TIMED = 2, 6
+
+
+def show_dry_run(run: "Run", dataset: "Dataset", here: "Engine", as_json: bool) -> None:
+    """Print what would be trained. Nothing is written; the steps are made on players that are thrown away."""
+    from nablagan.training.run import to_json
+
+    content = {"run": to_json(run), **measured(run, dataset, here)}
+    if not here.leads:
+        return
+    if as_json:
+        print(json.dumps(content, indent=2))
+        return
+    print(json.dumps(content["run"], indent=2))
+    parameters, seconds = content["parameters"], content["expected_seconds"]
+    print(f"data: {dataset.name}, {len(dataset):,} samples of shape {dataset.shape}, {len(dataset.classes)} classes")
+    print(f"parameters: generator {parameters['generator']:,}, discriminator {parameters['discriminator']:,}")
+    print(f"expected time: {seconds / 60:.1f} minutes at {content['images_per_second']:,.0f} images/s on {here.device}")
+
+
+def measured(run: "Run", dataset: "Dataset", here: "Engine") -> dict[str, Any]:
+    """Parameters of both players, images a second and expected seconds (training steps only)."""
+    from nablagan.data.sampler import Sampler
+    from nablagan.players import parameter_count
+    from nablagan.training.loop import prepare, steps
+
+    state = prepare(run, dataset.shape, len(dataset.classes), here)
+    sampler = Sampler(
+        dataset,
+        run.batch_size,
+        run.latent_size,
+        run.seed,
+        run.conditional,
+        here.rank,
+        here.processes,
+        here.device,
+        run.torch_dtype,
+    )
+    generator, discriminator = map(parameter_count, state.game.players)
+    times = [time.perf_counter()]
+    for _ in steps(state, sampler):
+        times.append(time.perf_counter())
+        if len(times) > WARM_UP + TIMED:
+            break
+    warm_up = min(WARM_UP, len(times) - 2)
+    speed = run.batch_size * (len(times) - 1 - warm_up) / (times[-1] - times[warm_up])
+    return {
+        "parameters": {"generator": generator, "discriminator": discriminator},
+        "images_per_second": speed,
+        "expected_seconds": run.images / speed,
+    }

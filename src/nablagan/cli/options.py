@@ -1,0 +1,43 @@
+"""Options that several verbs share, and how their words become values."""
+
+import argparse
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """How a data set is opened: resolution, channels, fit, bad files, cache."""
+    group = parser.add_argument_group("data")
+    group.add_argument("--resolution", type=resolution, metavar="N|HxW", help="side in pixels, default from the data")
+    group.add_argument("--channels", type=int, metavar="N", help="1 for grey, 3 for colour, default from the data")
+    group.add_argument("--fit", choices=("crop", "pad", "stretch", "border"), help="how images get to one size")
+    group.add_argument(
+        "--limit-bad", type=float, default=0.01, metavar="PART", help="unusable files allowed (default 0.01)"
+    )
+    group.add_argument("--cache", metavar="DIR", help="decoded images (default $NABLAGAN_CACHE or ~/.cache/nablagan)")
+
+
+def resolution(text: str) -> int | tuple[int, int]:
+    """A side such as 64, or height and width such as 64x48."""
+    try:
+        sides = [int(side) for side in text.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) == 1:
+        return sides[0]
+    if len(sides) == 2:
+        return sides[0], sides[1]
+    raise argparse.ArgumentTypeError(f"{text!r} is not a side such as 64, or height and width such as 64x48")
+
+
+def named(module: Any, names: Iterable[str], name: str, what: str) -> Any:
+    """The attribute of `module` called `name`. InputError with the nearest of `names` if it is none of them."""
+    from nablagan.types import InputError
+
+    choices = list(names)
+    if name in choices:
+        return getattr(module, name)
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise InputError(f"no {what} '{name}': {hint}there are {', '.join(choices)}")

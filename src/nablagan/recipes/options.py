@@ -1,0 +1,95 @@
+"""What a recipe is told: facts about the data and the device, and what the user chose instead of its defaults."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nablagan.data import Dataset
+from nablagan.training.run import DataSettings
+from nablagan.types import InputError, Loss
+
+PARTS = 12
+"""Sample pictures and checkpoints of a run."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The data and where training will happen."""
+
+    data: DataSettings
+    shape: tuple[int, ...]
+    """(channels, height, width), or (2,) for points."""
+    classes: int
+    """0 without labels."""
+    count: int
+    """Real samples."""
+    device: str = "cpu"
+    """`cpu` or `cuda`."""
+
+    @property
+    def pixels(self) -> int:
+        """Height times width."""
+        return self.shape[1] * self.shape[2]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may choose for any recipe; None leaves the recipe's own choice."""
+
+    images: int | None = None
+    batch_size: int | None = None
+    size: str | None = None
+    gamma: float | None = None
+    learning_rate: float | None = None
+    loss: Loss | None = None
+    augmentations: tuple[str, ...] | None = None
+    augmentation_probability: float | None = None
+    conditional: bool | None = None
+    latent_size: int | None = None
+    ema_half_lives: tuple[int, ...] | None = None
+    picture_images: int | None = None
+    checkpoint_images: int | None = None
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("images", "batch_size", "learning_rate", "latent_size", "picture_images", "checkpoint_images"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"{name.replace('_', ' ')} is {value}: give a number above 0")
+        if self.gamma is not None and not self.gamma >= 0:
+            raise InputError(f"gamma is {self.gamma}: give a number of at least 0")
+        if self.augmentation_probability is not None and not 0 <= self.augmentation_probability <= 1:
+            raise InputError(f"augmentation probability is {self.augmentation_probability}: give a number in [0, 1]")
+        if any(half_life < 1 for half_life in self.ema_half_lives or ()):
+            raise InputError(f"EMA half-lives are {self.ema_half_lives}: give numbers of images above 0")
+
+
+def facts_of(dataset: Dataset, data: DataSettings, device: str = "cpu") -> Facts:
+    """The facts about an opened data set."""
+    return Facts(data, dataset.shape, len(dataset.classes), len(dataset), device)
+
+
+def shared_settings(facts: Facts, options: Options, images: int, batch_size: int) -> dict[str, Any]:
+    """The fields of a Run that every recipe resolves alike. `images` and `batch_size` are the recipe's own choices."""
+    images, batch_size = options.images or images, options.batch_size or batch_size
+    part = max(batch_size, images // PARTS)
+    return {
+        "data": facts.data,
+        "images": images,
+        "batch_size": batch_size,
+        "conditional": _is_conditional(facts, options),
+        "latent_size": options.latent_size or 64,
+        "ema_half_lives": options.ema_half_lives or (max(1, images // 25), max(1, images // 100)),
+        "tick_images": max(batch_size, images // 100),
+        "picture_images": options.picture_images or part,
+        "checkpoint_images": options.checkpoint_images or part,
+        "seed": options.seed,
+        "dtype": options.dtype,
+    }
+
+
+def _is_conditional(facts: Facts, options: Options) -> bool:
+    """Whether labels are used: when there are any, unless the user declines. InputError if asked for without any."""
+    if options.conditional and not facts.classes:
+        raise InputError(f"{facts.data.source} has no labels: leave --conditional out, or give each class a folder")
+    return facts.classes > 0 if options.conditional is None else options.conditional

@@ -1,0 +1,38 @@
+"""Points in the plane: multilayer players, a test bed whose answer one can see."""
+
+from nablagan import losses, penalties
+from nablagan.optim import Cosine, constant
+from nablagan.players import mlp
+from nablagan.recipes.options import Facts, Options, shared_settings
+from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
+from nablagan.types import InputError
+
+IMAGES = 1_000_000
+BATCH_SIZE = 256
+LEARNING_RATE = 1e-3
+GAMMA = 0.1
+
+
+def points(facts: Facts, options: Options) -> Run:
+    """A run of multilayer players, relativistic loss, R1 + R2. Raises InputError for images and for augmentation."""
+    if len(facts.shape) != 1:
+        raise InputError(
+            f"recipe points makes points and {facts.data.source} holds images: use recipe strided or r3gan"
+        )
+    if options.augmentations:
+        raise InputError("points cannot be augmented: leave --augment out")
+    shared = shared_settings(facts, options, IMAGES, BATCH_SIZE)
+    rate = options.learning_rate or LEARNING_RATE
+    falling = AdamSettings(Cosine(rate, rate / 10, shared["images"]), constant(0.99))
+    gamma = GAMMA if options.gamma is None else options.gamma
+    size = {"size": options.size or "small"}
+    return Run(
+        recipe="points",
+        generator=PlayerSettings(mlp.generator, size),
+        discriminator=PlayerSettings(mlp.discriminator, size),
+        loss=options.loss or losses.relativistic,
+        generator_adam=falling,
+        discriminator_adam=falling,
+        penalties=tuple(PenaltySettings(penalty, constant(gamma)) for penalty in (penalties.r1, penalties.r2)),
+        **shared,
+    )

@@ -1,0 +1,61 @@
+"""R3GAN (Huang et al. 2024) as published: residual grouped convolutions, every quantity on a cosine schedule."""
+
+from nablagan import losses, penalties
+from nablagan.optim import Cosine
+from nablagan.players import layers
+from nablagan.players import r3gan as players
+from nablagan.recipes.options import Facts, Options, shared_settings
+from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
+from nablagan.types import InputError
+
+IMAGES = {"cpu": 128_000, "cuda": 10_000_000}
+BATCH_SIZE = {"cpu": 64, "cuda": 256}
+SIZE = {"cpu": "tiny", "cuda": "base"}
+GAMMA = {32: 0.05, 64: 2.0, 128: 15.0, 256: 150.0}
+"""By the side of the images: CIFAR-10, FFHQ-64 and FFHQ-256 as published, 128 between them in logarithm."""
+AUGMENTATIONS = ("color", "translation", "cutout")
+AUGMENTATION_PROBABILITY = 0.3
+
+
+def r3gan(facts: Facts, options: Options) -> Run:
+    """RpGAN + R1 + R2, gamma falling tenfold, Adam 2e-4 -> 5e-5, beta2 .9 -> .99, augmentation rising.
+
+    # Unlike the paper: the cosines end with the run (the paper's end at 20 to 200 million images), one batch serves
+    both players, DiffAugment stands for ADA's transforms, gamma is chosen by the side. Raises InputError for points.
+    """
+    if len(facts.shape) != 3:
+        raise InputError(f"recipe r3gan makes images and {facts.data.source} holds points: use recipe points")
+    shared = shared_settings(facts, options, IMAGES[facts.device], BATCH_SIZE[facts.device])
+
+    def cosine(start: float, end: float) -> Cosine:
+        return Cosine(start, end, shared["images"])
+
+    rate = options.learning_rate or 2e-4
+    adam = AdamSettings(cosine(rate, rate / 4), cosine(0.9, 0.99))
+    gamma = nearest_gamma(facts) if options.gamma is None else options.gamma
+    probability = options.augmentation_probability
+    size = {"size": options.size or SIZE[facts.device]}
+    return Run(
+        recipe="r3gan",
+        generator=PlayerSettings(players.generator, size | bfloat16(facts)),
+        discriminator=PlayerSettings(players.discriminator, size | bfloat16(facts)),
+        loss=options.loss or losses.relativistic,
+        generator_adam=adam,
+        discriminator_adam=adam,
+        penalties=tuple(PenaltySettings(p, cosine(gamma, gamma / 10)) for p in (penalties.r1, penalties.r2)),
+        augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
+        augmentation_probability=cosine(0.0, AUGMENTATION_PROBABILITY if probability is None else probability),
+        **shared,
+    )
+
+
+def nearest_gamma(facts: Facts) -> float:
+    """The published weight of the resolution nearest in area."""
+    side = facts.pixels**0.5
+    return GAMMA[min(GAMMA, key=lambda known: abs(known - side))]
+
+
+def bfloat16(facts: Facts) -> dict[str, int]:
+    """On a GPU the three highest stages run in bfloat16, as published for 32x32."""
+    stages = layers.stages(*facts.shape[1:])[2] + 1
+    return {"bfloat16_stages": min(3, stages)} if facts.device == "cuda" else {}

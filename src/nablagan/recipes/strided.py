@@ -1,0 +1,44 @@
+"""Strided convolutions with the R3GAN objective: the best on a CPU after equal wall-clock time (docs/log.md)."""
+
+from nablagan import losses, penalties
+from nablagan.optim import Cosine, constant
+from nablagan.players import dcgan
+from nablagan.recipes.options import Facts, Options, shared_settings
+from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
+from nablagan.types import InputError
+
+IMAGES = {"cpu": 128_000, "cuda": 2_000_000}
+SIZE = {"cpu": "small", "cuda": "base"}
+BATCH_SIZE = 64
+LEARNING_RATE, LEARNING_RATE_END = 1e-3, 2.5e-4
+GAMMA_AT_32 = 0.1
+"""At 32x32; it grows with the number of pixels (StyleGAN2-ADA's rule)."""
+AUGMENTATIONS = ()
+AUGMENTATION_PROBABILITY = 0.0
+
+
+def strided(facts: Facts, options: Options) -> Run:
+    """A run of strided convolutions, relativistic loss, R1 + R2, Adam 1e-3 (0, .99), averaged generator.
+
+    # Unlike R3GAN: no residual blocks, which on two cores make a quarter of the steps. Raises InputError for points.
+    """
+    if len(facts.shape) != 3:
+        raise InputError(f"recipe strided makes images and {facts.data.source} holds points: use recipe points")
+    shared = shared_settings(facts, options, IMAGES[facts.device], BATCH_SIZE)
+    rate = options.learning_rate or LEARNING_RATE
+    falling = Cosine(rate, rate * LEARNING_RATE_END / LEARNING_RATE, shared["images"])
+    gamma = GAMMA_AT_32 * facts.pixels / 32**2 if options.gamma is None else options.gamma
+    size = {"size": options.size or SIZE[facts.device]}
+    probability = options.augmentation_probability
+    return Run(
+        recipe="strided",
+        generator=PlayerSettings(dcgan.generator, size | {"upsampling": dcgan.TransposedConvolution, "gains": True}),
+        discriminator=PlayerSettings(dcgan.discriminator, size | {"kernel": 3}),
+        loss=options.loss or losses.relativistic,
+        generator_adam=AdamSettings(falling, constant(0.99)),
+        discriminator_adam=AdamSettings(falling, constant(0.99)),
+        penalties=tuple(PenaltySettings(penalty, constant(gamma)) for penalty in (penalties.r1, penalties.r2)),
+        augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
+        augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
+        **shared,
+    )
