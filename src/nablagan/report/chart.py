@@ -73,8 +73,10 @@ def line_chart(
         axes = figure.add_subplot()
         log = log and all((line.series.finite > 0).any() for line in lines)
         _dress(axes, log)
-        smooth = [_draw(axes, line, log) for line in lines]
+        smooth = [_draw(axes, line, log, hides(lines, place)) for place, line in enumerate(lines)]
         outside = _limit(axes, lines, references, log)
+        if log:
+            _space_log_ticks(axes)
         _draw_marks(axes, marks)
         for value in references:
             axes.axhline(value, color=AXIS, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
@@ -83,17 +85,23 @@ def line_chart(
     return Chart(_for_page(stream.getvalue(), identity, description), outside, any(smooth))
 
 
+def hides(lines: list[Line], place: int) -> bool:
+    """Whether the line at this place covers an earlier one wholly: it is dashed then."""
+    values = lines[place].series.values
+    return any(np.array_equal(line.series.values, values, equal_nan=True) for line in lines[:place])
+
+
 def _quiet_numbers() -> Any:
     return np.errstate(all="ignore")
 
 
 def _dress(axes: Any, log: bool) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, ScalarFormatter
 
     if log:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=7))
         axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         axes.yaxis.set_major_locator(MaxNLocator(6))
         formatter = ScalarFormatter(useOffset=False)
@@ -112,7 +120,16 @@ def _dress(axes: Any, log: bool) -> None:
     axes.margins(x=0.01, y=0.06)
 
 
-def _draw(axes: Any, line: Line, log: bool) -> bool:
+def _space_log_ticks(axes: Any) -> None:
+    """1, 2, 5 in each decade of a short axis, powers of ten on a long one."""
+    from matplotlib.ticker import LogLocator
+
+    low, high = axes.get_ylim()
+    decades = math.log10(high / low)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.5 else (1.0,), numticks=8))
+
+
+def _draw(axes: Any, line: Line, log: bool, dashed: bool) -> bool:
     """Draw a line; whether its moving mean was drawn too."""
     colour = f"#0a0c{line.colour:02x}"
     images, values = broken_where_time_returns(line.series)
@@ -122,9 +139,10 @@ def _draw(axes: Any, line: Line, log: bool) -> bool:
     few = np.isfinite(values).sum() < 12
     style = {"marker": "o", "markersize": 3.5} if few else {}
     strength = {"linewidth": 1.7} if smooth is None else {"linewidth": 0.9, "alpha": 0.3}
-    axes.plot(*thinned(images, values), color=colour, zorder=2, **style, **strength)
+    dashes = {"linestyle": (0, (4, 4))} if dashed else {}
+    axes.plot(*thinned(images, values), color=colour, zorder=2, **style, **strength, **dashes)
     if smooth is not None:
-        axes.plot(*thinned(images, np.exp(smooth) if log else smooth), color=colour, linewidth=1.8, zorder=3)
+        axes.plot(*thinned(images, np.exp(smooth) if log else smooth), color=colour, linewidth=1.8, zorder=3, **dashes)
     return smooth is not None
 
 
@@ -156,6 +174,7 @@ def _for_page(svg: str, identity: str, description: str) -> Markup:
     """The svg element alone: no prolog, metadata or namespaces, ids of its own, colours from the style sheet."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # its rules would be the whole page's
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{identity}-\1"', svg)

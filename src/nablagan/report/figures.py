@@ -1,16 +1,16 @@
 """The page's curves: which measures share a figure, and the words beside them."""
 
-from nablagan.report.chart import MARK_COLOURS, Chart, Line, line_chart
+from nablagan.report.chart import MARK_COLOURS, Chart, Line, hides, line_chart
 from nablagan.report.markup import Markup, join, tag
 from nablagan.report.readings import (
     GRADIENTS,
     LEARNING_RATES,
     OTHER,
-    PENALTIES,
     SPEED,
     WEIGHTS,
     logits_reading,
     losses_reading,
+    penalties_reading,
 )
 from nablagan.report.record import OF_INTEREST, RunRecord
 from nablagan.report.series import Series, measure_series, time_series
@@ -45,9 +45,9 @@ class Curves:
             self._figure("Losses", self._players("loss"), losses.sentence, references=losses.references),
             self._figure("Logits", self._logits(), logits_reading(self.loss)),
             self._figure("Gradient norms", self._players("gradient_norm"), GRADIENTS, log=True),
-            self._figure("Penalties", penalties, PENALTIES, log=True),
+            self._figure("Penalties", penalties, penalties_reading({line.label for line in penalties}), log=True),
             self._figure("Penalty weights", weights, WEIGHTS),
-            self._figure("Learning rates", self._players("learning_rate", schedule=True), LEARNING_RATES),
+            self._figure("Learning rates", _varying(self._players("learning_rate", schedule=True)), LEARNING_RATES),
             self._figure("Images per second", self._speed(), SPEED),
         ]
         return [figure for figure in figures if figure]
@@ -78,8 +78,7 @@ class Curves:
 
     def _take_weights(self) -> list[Line]:
         names = [name for name in self.left if name.startswith(WEIGHT)]
-        lines = self._take_all(names, f"{WEIGHT}_", True)
-        return lines if any(line.series.varies for line in lines) else []
+        return _varying(self._take_all(names, f"{WEIGHT}_", True))
 
     def _take_all(self, names: list[str], prefix: str, schedule: bool) -> list[Line]:
         found = [(name.removeprefix(prefix), self._take(name)) for name in names]
@@ -114,9 +113,17 @@ class Curves:
         )
 
     def _legend(self, lines: list[Line]) -> Markup:
-        keys = [(line.label, f"line-{line.colour}", "", _last(line)) for line in lines]
+        keys = [
+            (line.label, f"line-{line.colour}", "dashed" if hides(lines, place) else "", _last(line))
+            for place, line in enumerate(lines)
+        ]
         keys += [(kind, f"mark-{kind}", "dashed", "") for kind in self.marks if kind in MARK_COLOURS]
         return tag("ul", *(_key(*key) for key in keys), class_="legend")
+
+
+def _varying(lines: list[Line]) -> list[Line]:
+    """The lines if one of them moves: the settings say what constants are."""
+    return lines if any(line.series.varies for line in lines) else []
 
 
 def _key(label: str, colour: str, style: str, value: str) -> Markup:

@@ -88,7 +88,7 @@ def _generated_words(record: RunRecord) -> str:
 
 def _real_words(record: RunRecord) -> str:
     name = record.get("data", "name")
-    return f"From {name}, drawn at random" if name else "Drawn at random"
+    return f"{f'From {name}, drawn' if name else 'Drawn'} at random and laid out in the same way."
 
 
 def _walk_words(record: RunRecord) -> str:

@@ -76,7 +76,7 @@ def log_spaced(moments: list[int], count: int) -> list[int]:
     later = np.array(moments[1:], float)
     wanted = np.geomspace(later[0], later[-1], count - 1)
     chosen = {0, len(moments) - 1, *(1 + int(np.abs(later - w).argmin()) for w in wanted)}
-    missing = [i for i in np.linspace(0, len(moments) - 1, 2 * count).astype(int).tolist() if i not in chosen]
+    missing = sorted(set(np.linspace(0, len(moments) - 1, 2 * count).astype(int).tolist()) - chosen)
     spread = sorted(missing, key=lambda i: -min(abs(i - c) for c in chosen))
     return sorted(chosen | set(spread[: count - len(chosen)]))
 

@@ -71,8 +71,9 @@ GRADIENTS = (
 )
 PENALTIES = (
     "Half the squared gradient of the discriminator in its input, unweighted: how steep it is at real (r1) and at "
-    "generated (r2) samples; a jump means that it has begun to memorise single images."
+    "generated (r2) samples; a jump is a sign that it has begun to memorise single images."
 )
+OTHER_PENALTIES = "Each penalty of the discriminator's loss before it is multiplied by its weight."
 WEIGHTS = "What each penalty is multiplied by in the discriminator's loss: set by the schedule, not measured."
 LEARNING_RATES = "The step size of each player's optimiser: set by the schedule, not measured."
 SPEED = "A steady level is right; dips show other work on the machine, or the drawing of pictures and saving."
@@ -88,6 +89,11 @@ def losses_reading(loss: str, has_penalties: bool) -> Reading:
 def logits_reading(loss: str) -> str:
     """The reading of the logits for the loss function of this name."""
     return LOGITS + (RELATIVE if loss.startswith("relativistic") else "")
+
+
+def penalties_reading(names: set[str]) -> str:
+    """The reading of the penalties of these names."""
+    return PENALTIES if names <= {"r1", "r2"} else OTHER_PENALTIES
 
 
 def _divergence_reading(loss: str) -> Reading:

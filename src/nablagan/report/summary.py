@@ -1,5 +1,6 @@
 """The head of the page: title, status badge, one paragraph in plain words, and the key figures."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from nablagan.report.markup import Markup, join, tag
@@ -14,6 +15,10 @@ BADGES = {
     "running": "still running",
     "interrupted": "interrupted",
 }
+LAST_MOMENT = 253_402_300_800
+"""Unix time at which the year 9999 ends, the last that dates can hold."""
+FAMILIES = {"mlp": "an MLP", "dcgan": "a DCGAN", "r3gan": "an R3GAN"}
+"""How people write the names of players."""
 
 
 def head(record: RunRecord) -> Markup:
@@ -77,11 +82,13 @@ def shape_words(shape: list[Any]) -> str:
 def _what(record: RunRecord) -> str:
     recipe, loss = record.get("config", "recipe"), record.get("config", "loss")
     build = record.get("config", "generator", "build")
-    players = f"a {builder_name(build)} generator and discriminator" if build else "a generator and discriminator"
+    family = builder_name(build) if build else ""
+    players = f"{FAMILIES.get(family, f'a {family}'.strip())} generator and discriminator"
     game = f" with the {function_name(loss).replace('_', ' ')} loss" if loss else ""
-    preface = f"Recipe {recipe}: " if recipe else "Trained "
+    preface = f"Recipe {recipe}: " if recipe else ""
     kind = " class-conditionally" if record.get("config", "conditional") is True else ""
-    return f"{preface}{players}{game}, trained{kind} on {data_words(record)}".replace("Trained a", "A", 1)
+    text = f"{preface}{players}{game}, trained{kind} on {data_words(record)}"
+    return text[:1].upper() + text[1:]
 
 
 def _parameters(record: RunRecord) -> str:
@@ -125,7 +132,17 @@ def _facts(record: RunRecord) -> Markup:
         facts.append(("Memory, most", f"{memory.finite.max():,.0f} MiB".replace(",", "\u202f")))
     device = record.get("environment", "machine", "device")
     facts += [("Device", str(device))] if device else []
+    facts += [("Started, UTC", moment)] if (moment := _started(record)) else []
     return tag("dl", *(tag("div", tag("dt", k), tag("dd", v)) for k, v in facts), class_="facts")
+
+
+def _started(record: RunRecord) -> str:
+    """The first start's date and time in UTC; empty where unknown."""
+    times = [event.get("time") for event in record.of_kind("start", "resume")]
+    unix = times[0].get("unix") if times and isinstance(times[0], dict) else None
+    if not is_finite(unix) or not 0 < unix < LAST_MOMENT:
+        return ""
+    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M}"
 
 
 def page_title(record: RunRecord) -> str:

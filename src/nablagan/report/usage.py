@@ -39,10 +39,12 @@ def _resuming(record: RunRecord, run: str) -> list[tuple[str, str]]:
 
 
 def _command(recorded: Any, run: str) -> str:
-    """The command that began the run, with the directory it chose; empty for a run begun from Python."""
-    if not isinstance(recorded, list) or not recorded or recorded[0] not in PROGRAMS:
+    """The command that began the run, with the directory it chose; empty where none was recorded."""
+    if not isinstance(recorded, list) or not recorded:
         return ""
-    words = [str(word) for word in recorded[1:]]
+    program, *words = (str(word) for word in recorded)
+    if program not in PROGRAMS:  # a run begun from Python: only its author knows the arguments
+        return shlex.join([program, *words])
     out = "" if any(word == "--out" or word.startswith("--out=") for word in words) else f" --out {run}"
     return f"nablagan {shlex.join(words)}{out}"
 

@@ -1,0 +1,100 @@
+"""The curves: which measures share a figure, what stands beside them, and how they are drawn."""
+
+import inspect
+import math
+import re
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nablagan import losses
+from nablagan.report.chart import Line, line_chart
+from nablagan.report.figures import curves_sections
+from nablagan.report.readings import OTHER_LOSS, OTHER_PENALTIES, PENALTIES, losses_reading, penalties_reading
+from nablagan.report.record import read_run
+from nablagan.report.series import Series
+from nablagan.types import PlayerLosses
+
+
+def titles(section: str) -> list[str]:
+    return re.findall(r"<h3>([^<]+)<", section)
+
+
+def test_known_measures_share_figures_and_new_ones_get_their_own(whole_run: Any) -> None:
+    curves, others = curves_sections(read_run(whole_run.directory))
+    assert titles(curves) == ["Losses", "Logits", "Gradient norms", "Penalties", "Penalty weights", "Images per second"]
+    assert titles(others) == ["Winning share"]  # constant learning rates are in the settings, not in a flat curve
+
+
+def test_marks_of_events_are_drawn_and_explained(whole_run: Any) -> None:
+    curves, _ = curves_sections(read_run(whole_run.directory))
+    for kind in ("warning", "rollback", "resume"):
+        assert f"stroke: var(--mark-{kind})" in curves
+        assert f"border-color:var(--mark-{kind})" in curves
+
+
+def test_gaps_and_measures_without_a_value_are_told(started_run: Any) -> None:
+    for number in range(1, 6):
+        started_run.tick(64 * number, generator_loss=math.nan if number == 3 else 1.0, never=None)
+    curves, others = curves_sections(read_run(started_run.directory))
+    assert "1 value not finite: a gap in the line." in curves
+    assert "Not drawn: never." in others
+
+
+def test_every_loss_has_a_reading() -> None:
+    names = [
+        name
+        for name, loss in inspect.getmembers(losses, inspect.isfunction)
+        if not name.startswith("_") and inspect.signature(loss).return_annotation is PlayerLosses
+    ]
+    assert len(names) >= 14
+    for name in names:
+        assert not losses_reading(name, False).sentence.startswith(OTHER_LOSS.sentence), name
+    assert losses_reading("something_new", False).sentence.startswith(OTHER_LOSS.sentence)
+
+
+def test_only_the_zero_centred_penalties_are_read_as_such() -> None:
+    assert penalties_reading({"r1", "r2"}) == PENALTIES
+    assert penalties_reading({"r1", "transport"}) == OTHER_PENALTIES
+
+
+def series(values: Any) -> Series:
+    values = np.asarray(values, float)
+    return Series("loss", 64.0 * np.arange(len(values)), values)
+
+
+def test_a_chart_is_well_formed_and_coloured_by_the_style_sheet() -> None:
+    lines = [Line(series(np.sin(np.arange(200))), "a", 1), Line(series(np.cos(np.arange(200))), "b", 2)]
+    chart = line_chart("c1", lines, {"rollback": [640.0]}, references=(0.5,), description='"<&')
+    root = ElementTree.fromstring(chart.svg)
+    assert root.attrib["aria-label"] == '"<&'
+    assert "<style" not in chart.svg
+    assert not re.search(r"#0a0[bc]", chart.svg)
+    assert {"var(--line-1)", "var(--line-2)", "var(--mark-rollback)"} <= set(re.findall(r"var\(--[\w-]+\)", chart.svg))
+    identities = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+    assert all(identity.startswith("c1-") for identity in identities)
+
+
+def test_a_few_extreme_values_are_left_outside_and_counted() -> None:
+    values = np.sin(np.arange(1000.0))
+    values[500] = 1e6
+    assert line_chart("c", [Line(series(values), "a", 1)], {}).outside == 1
+    assert line_chart("c", [Line(series(np.sin(np.arange(1000.0))), "a", 1)], {}).outside == 0
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(
+    "values", [[1.0], [0.0, 0.0], [-1.0, -2.0], [math.nan, 1.0, math.nan], [1e-30, 1e30], [5.0] * 50, [1e199, -1e199]]
+)
+def test_a_chart_comes_of_any_finite_values(values: list[float], log: bool) -> None:
+    ElementTree.fromstring(line_chart("c", [Line(series(values), "a", 1)], {}, log=log).svg)
+
+
+def test_a_line_that_covers_another_is_dashed() -> None:
+    equal, other = series(np.arange(5.0)), series(np.arange(5.0) + 1)
+    covered = line_chart("c", [Line(equal, "a", 1), Line(equal, "b", 2)], {}).svg
+    apart = line_chart("c", [Line(equal, "a", 1), Line(other, "b", 2)], {}).svg
+    assert "stroke-dasharray" in covered
+    assert "stroke-dasharray" not in apart

@@ -1,0 +1,39 @@
+"""The commands at the end of the page."""
+
+import html
+import re
+import shlex
+from typing import Any
+
+import pytest
+
+from nablagan.report.record import read_run
+from nablagan.report.usage import how_to_go_on
+
+
+def commands(run: Any) -> list[str]:
+    return [html.unescape(code) for code in re.findall(r"<code>(.*?)</code>", how_to_go_on(read_run(run.directory)))]
+
+
+def test_an_unfinished_run_is_resumed_by_its_command_in_its_directory(started_run: Any) -> None:
+    assert commands(started_run)[0] == f"nablagan train --images 64000 --out {started_run.directory}"
+    started_run.json("environment.json", {"command": ["__main__.py", "train", "--out=runs/a b"]})
+    assert commands(started_run)[0] == "nablagan train '--out=runs/a b'"
+    started_run.json("environment.json", {"command": ["mine.py", "x"]})
+    assert commands(started_run)[0] == "mine.py x"
+    started_run.json("environment.json", {})
+    assert commands(started_run)[0].startswith("nablagan sample ")
+
+
+def test_a_finished_run_has_nothing_to_resume(whole_run: Any) -> None:
+    assert not any(command.startswith("nablagan train") for command in commands(whole_run))
+
+
+def test_directories_are_quoted_and_relative_where_they_can_be(
+    started_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = started_run.directory.with_name("a b; echo 'c'")
+    started_run.directory.rename(odd)
+    started_run.directory = odd
+    monkeypatch.chdir(odd.parent)
+    assert shlex.split(commands(started_run)[1])[2] == odd.name
