@@ -142,6 +142,20 @@ def test_a_page_comes_of_any_damage(small_run: Any, name: str, damage: str) -> N
         assert any(name in problem for problem in record.problems)
 
 
+def test_pictures_that_are_broken_or_gone_are_noted_once(small_run: Any) -> None:
+    small_run.sample(1920)
+    (small_run.directory / "samples/images-000001920.png").write_bytes(b"no picture")
+    (small_run.directory / "samples/images-000000640.png").unlink()
+    record = read_run(small_run.directory)
+    text = write_page(record).read_text(encoding="utf-8")
+    assert [problem[:40] for problem in record.problems] == [
+        "samples/images-000001920.png cannot be s",
+        "1 of 3 sample pictures are missing (firs",
+    ]
+    assert '<b class="count">2</b>' in text
+    assert "Generated, after 1\u202f280 images" in text
+
+
 @pytest.mark.parametrize(
     "values", [HOSTILE, "\ud800", float("nan"), float("inf"), 10**400, -1, 0, True, None, [], {}, [[]], 1e308]
 )

@@ -29,6 +29,12 @@ def test_a_finished_run_has_nothing_to_resume(whole_run: Any) -> None:
     assert not any(command.startswith("nablagan train") for command in commands(whole_run))
 
 
+def test_one_class_is_offered_where_there_are_classes(started_run: Any) -> None:
+    assert any("--class 2 " in command for command in commands(started_run))  # of three
+    started_run.json("config.json", {"conditional": False})
+    assert not any("--class" in command for command in commands(started_run))
+
+
 def test_directories_are_quoted_and_relative_where_they_can_be(
     started_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,9 @@ def samples(record: RunRecord) -> Markup:
 
 def through_time(record: RunRecord) -> Markup:
     """The samples on the same latents at moments of the training; empty where there are fewer than two."""
-    pictures = timeline(record, [])  # its problems: `samples` has noted the missing, the notes need no second list
+    problems: list[str] = []
+    pictures = timeline(record, problems)
+    record.problems += [problem for problem in problems if problem not in record.problems]
     if len(pictures) < 2:
         return Markup()
     words = "The same latents each time, from the generator's moving average: what changes is the generator alone."

@@ -173,6 +173,10 @@ def _uri(kind: str, content: bytes) -> str:
 
 
 def _unreadable(name: str, error: BaseException) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):  # its message holds an address in memory
+        return f"{name} cannot be shown: it is no picture."
     if isinstance(error, FileNotFoundError):
         return f"{name} is missing."
     return f"{name} cannot be shown ({type(error).__name__}: {str(error)[:120]})."

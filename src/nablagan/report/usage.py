@@ -23,7 +23,9 @@ def how_to_go_on(record: RunRecord) -> Markup:
             f"nablagan sample {run} --count 64 --seed 1 --out samples",
         ),
     ]
-    lines += [("Of one class only.", f"nablagan sample {run} --count 64 --class 3 --out samples-3")] * conditional
+    lines += [
+        ("Of one class only.", f"nablagan sample {run} --count 64 --class {_class(record)} --out one-class")
+    ] * conditional
     lines += [("Draw this page again.", f"nablagan report {run}")]
     return tag("dl", *(join(tag("dt", words), tag("dd", _code(code))) for words, code in lines), class_="card go-on")
 
@@ -47,6 +49,12 @@ def _command(recorded: Any, run: str) -> str:
         return shlex.join([program, *words])
     out = "" if any(word == "--out" or word.startswith("--out=") for word in words) else f" --out {run}"
     return f"nablagan {shlex.join(words)}{out}"
+
+
+def _class(record: RunRecord) -> int:
+    """The index of a class that there is."""
+    classes = record.get("data", "classes")
+    return min(3, len(classes) - 1) if isinstance(classes, list) and classes else 0
 
 
 def _place(directory: Path) -> str:
