@@ -113,7 +113,8 @@ def _value_range(path: Path, array: np.ndarray) -> tuple[float, float]:
         if array.dtype.kind == "f" and not np.isfinite(block).all():
             first = start + int(np.flatnonzero(~np.isfinite(block).reshape(len(block), -1).all(axis=1))[0])
             raise InputError(f"{path} holds NaN or infinity, first in sample {first}; remove such samples")
-        low, high = min(low, float(block.min(initial=np.inf))), max(high, float(block.max(initial=-np.inf)))
+        if block.size:
+            low, high = min(low, float(block.min())), max(high, float(block.max()))
     return low, high
 
 

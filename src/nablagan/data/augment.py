@@ -68,8 +68,9 @@ _AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
 
 
 def _scale_about_mean(images: Tensor, factor: Tensor, dimensions: tuple[int, ...]) -> Tensor:
+    """mean + factor (images - mean), written so that a factor of one changes no bit."""
     mean = images.mean(dimensions, keepdim=True)
-    return (images - mean) * _each(factor, images) + mean
+    return images + (images - mean) * _each(factor - 1, images)
 
 
 def _each(values: Tensor, images: Tensor) -> Tensor:

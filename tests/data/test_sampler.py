@@ -1,0 +1,122 @@
+"""Batches depend on (seed, position, place in the global batch) and on nothing else."""
+
+import numpy as np
+import pytest
+import torch
+
+from nablagan.data import DRAWS, Dataset
+from nablagan.data.sampler import STREAMS, Sampler, permutation, seeded
+
+COUNT = 37
+
+
+def dataset(count=COUNT):
+    """Sample i is filled with the value i, its label is i mod 10: what was drawn can be read off."""
+    samples = np.repeat(np.arange(count, dtype=np.uint8), 64).reshape(count, 1, 8, 8)
+    return Dataset("set", samples, np.arange(count) % 10, tuple("0123456789"), "", {})
+
+
+def sampler(batch_size=8, seed=5, conditional=True, **more):
+    return Sampler(dataset(), batch_size, 4, seed, conditional, **more)
+
+
+def drawn(batch):
+    return ((batch.real[:, 0, 0, 0] + 1) * 127.5).round().int().tolist()
+
+
+def assert_equal(one, other):
+    for left, right in zip(one[:5], other[:5], strict=True):
+        assert (left is None and right is None) or torch.equal(left, right)
+    assert one.images_seen == other.images_seen
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_several_processes_share_the_batch_of_one(processes):
+    for images_seen in (0, 8, 32, 80):
+        whole = sampler().batch(images_seen)
+        parts = [sampler(rank=rank, processes=processes).batch(images_seen) for rank in range(processes)]
+        for place in (0, 1, 2, 4):
+            assert torch.equal(torch.cat([part[place] for part in parts]), whole[place])
+        assert all(part.images_seen == images_seen for part in parts)
+
+
+def test_a_batch_size_that_processes_cannot_share_is_an_error():
+    with pytest.raises(AssertionError):
+        sampler(batch_size=7, processes=2)
+
+
+def test_a_sampler_made_anew_goes_on_where_another_stopped():
+    straight = sampler()
+    batches = [straight.batch(images_seen) for images_seen in range(0, 96, 8)]
+    permutation.cache_clear()
+    for images_seen in (88, 40, 0):
+        assert_equal(sampler().batch(images_seen), batches[images_seen // 8])
+
+
+def test_every_epoch_is_another_permutation():
+    sampler_ = sampler(batch_size=COUNT)
+    orders = [drawn(sampler_.batch(epoch * COUNT)) for epoch in range(4)]
+    assert all(sorted(order) == list(range(COUNT)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_epochs_are_whole_when_batches_lie_across_their_ends():
+    order = [index for images_seen in range(0, 37 * 8, 8) for index in drawn(sampler().batch(images_seen))]
+    for epoch in range(8):
+        assert sorted(order[epoch * COUNT : (epoch + 1) * COUNT]) == list(range(COUNT))
+
+
+def test_a_batch_larger_than_the_set_takes_several_epochs():
+    order = drawn(Sampler(dataset(9), 30, 4, 0).batch(3))
+    assert sorted(order[6:15]) == sorted(order[15:24]) == list(range(9))
+
+
+def test_labels_belong_to_the_samples_and_come_only_when_asked():
+    batch = sampler().batch(24)
+    assert batch.label.dtype == torch.int64
+    assert batch.label.tolist() == [value % 10 for value in drawn(batch)]
+    assert sampler(conditional=False).batch(24).label is None
+    unlabelled = Dataset("set", dataset().samples, None, (), "", {})
+    assert Sampler(unlabelled, 8, 4, 0, conditional=True).batch(0).label is None
+
+
+def test_draws_differ_between_positions_seeds_and_streams():
+    first, second, other = sampler().batch(0), sampler().batch(8), sampler(seed=6).batch(0)
+    for batch in (second, other):
+        assert not torch.equal(first.latent, batch.latent)
+        assert not torch.equal(first.augmentation, batch.augmentation)
+    numbers = [torch.rand(4, generator=seeded(0, stream)).tolist() for stream in STREAMS]
+    assert len({tuple(number) for number in numbers}) == len(STREAMS)
+
+
+def test_after_a_rollback_other_draws_come_at_the_same_count():
+    batch = sampler().batch(8, position=80)
+    assert batch.images_seen == 8
+    assert torch.equal(batch.latent, sampler().batch(80).latent)
+    assert drawn(batch) == drawn(sampler().batch(80))
+
+
+def test_what_a_batch_holds():
+    batch = Sampler(dataset(), 2000, 8, 0, dtype=torch.float64).batch(0)
+    assert batch.real.shape == (2000, 1, 8, 8)
+    assert batch.real.dtype == batch.latent.dtype == batch.augmentation.dtype == torch.float64
+    assert batch.latent.shape == (2000, 8)
+    assert abs(batch.latent.mean()) < 0.04
+    assert abs(batch.latent.std() - 1) < 0.03
+    assert batch.augmentation.shape == (2000, DRAWS)
+    assert 0 <= batch.augmentation.min() < 0.001 < 0.999 < batch.augmentation.max() < 1
+
+
+def test_float64_sees_the_same_numbers_as_float32():
+    single, double = sampler().batch(8), sampler(dtype=torch.float64).batch(8)
+    assert torch.equal(single.latent.double(), double.latent)
+    assert torch.equal(single.real.double(), double.real)
+
+
+def test_global_random_state_is_neither_used_nor_moved():
+    torch.manual_seed(1)
+    first, state = sampler().batch(0), torch.get_rng_state()
+    torch.manual_seed(2)
+    assert_equal(sampler().batch(0), first)
+    torch.manual_seed(1)
+    assert torch.equal(torch.get_rng_state(), state)
