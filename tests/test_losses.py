@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from cases import LOSSES, name_of, public
 from nablagan import losses
 from nablagan.types import InputError
 
@@ -45,8 +46,8 @@ DIVERGENCES = {
     losses.total_variation: (lambda u: 40 * (u - 1).sign(), lambda u: (u - 1).abs() / 2),
 }
 
-every_loss = pytest.mark.parametrize("loss", DERIVATIVES, ids=lambda loss: loss.__name__)
-every_divergence = pytest.mark.parametrize("loss", DIVERGENCES, ids=lambda loss: loss.__name__)
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=name_of)
+every_divergence = pytest.mark.parametrize("loss", DIVERGENCES, ids=name_of)
 
 
 def relativistic_average_derivatives(a, b):
@@ -77,13 +78,8 @@ def logits(count=64, seed=0):
     return 3 * torch.randn(2, count, generator=draws, dtype=torch.float64)
 
 
-def test_every_public_loss_is_in_the_table():
-    functions = {
-        value
-        for name, value in vars(losses).items()
-        if callable(value) and getattr(value, "__module__", "") == losses.__name__ and name[0] != "_"
-    }
-    assert functions - {losses.check_logits} == set(DERIVATIVES)
+def test_every_public_loss_is_in_the_tables():
+    assert public(losses, but=[losses.check_logits]) == set(LOSSES) == set(DERIVATIVES)
 
 
 @every_loss

@@ -5,19 +5,20 @@ The only file that decides who is held constant. A task states three functions o
     fake = play(generator, batch)
     generator_loss(discriminator, fake, batch), discriminator_loss(discriminator, fake, batch) -> Outcome
 
-Products (`field`, `directional_derivatives`, `jacobian`) are pure: buffers are copied, parametrizations such as
-spectral normalisation are frozen, nothing is moved by asking. The gradients that updates use run the live modules.
+Products (`losses`, `field`, `directional_derivatives`, `jacobian`) are pure: they run the players as `nablagan.pure`
+holds them still, and nothing is moved by asking. The gradients that updates use run the live modules, so that running
+statistics and power iterations go on; without such parts they are the two halves of `field`.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_map
 
+from nablagan.pure import at, frozen, trainable
 from nablagan.types import Batch, InputError, Outcome, PlayerLosses
 
 Play = Callable[[Callable[..., Any], Batch], Any]
@@ -38,7 +39,16 @@ class Gradient(NamedTuple):
 
 
 class Game:
-    """A differentiable two-player game at a point (theta, psi): the parameters of generator and discriminator."""
+    """A differentiable two-player game at a point (theta, psi): the parameters of generator and discriminator.
+
+    Only parameters that require a gradient belong to it. A flat vector (n,) holds the generator's, then the
+    discriminator's, each in the order of `named_parameters`.
+
+    >>> from nablagan.tasks import toys
+    >>> game = toys.quadratic(a=3.0, b=2.0, c=1.0)
+    >>> game.field(toys.EMPTY), game.jacobian(toys.EMPTY) @ torch.tensor([1.0, 0.0]).double()
+    (tensor([4., 1.], dtype=torch.float64), tensor([ 3., -1.], dtype=torch.float64))
+    """
 
     def __init__(
         self,
@@ -49,7 +59,10 @@ class Game:
         discriminator_loss: Objective,
         mean: Callable[[Tensor], Tensor] = lambda tensor: tensor,
     ) -> None:
-        """`mean` averages a flat vector over processes; with it every product is that of the global batch."""
+        """`mean` averages a flat vector over processes; with it every product is that of the global batch.
+
+        That holds for losses that do not couple samples (`losses.relativistic_average` does).
+        """
         self.generator, self.discriminator = generator, discriminator
         self.play, self.generator_loss, self.discriminator_loss = play, generator_loss, discriminator_loss
         self.mean = mean
@@ -73,7 +86,7 @@ class Game:
 
     @torch.no_grad()
     def move_to(self, point: Tensor) -> None:
-        """Set all parameters from a flat vector (n,). Raises InputError for another size."""
+        """Set all parameters from a flat vector (n,). Raises InputError for another size or dtype."""
         self._check(point, "point")
         parameters = [p for player in self.players for p in trainable(player).values()]
         for parameter, values in zip(parameters, point.split([p.numel() for p in parameters]), strict=True):
@@ -92,7 +105,11 @@ class Game:
             return self.mean(self._field(self.point(), batch))
 
     def directional_derivatives(self, batch: Batch, direction: Tensor) -> PlayerLosses:
-        """(D_u L_G, D_u L_D) along u = `direction` (n,), scalars, by one forward-mode pass; linear in u."""
+        """(D_u L_G, D_u L_D) along u = `direction` (n,), scalars, by one forward-mode pass; linear in u.
+
+        Each is the derivative along all of u, the other player's part included. Raises InputError for a direction of
+        another size or dtype.
+        """
         self._check(direction, "direction")
         with frozen(*self.players):
             derivative = torch.func.jvp(
@@ -101,7 +118,7 @@ class Game:
         return PlayerLosses(*self.mean(derivative))
 
     def jacobian(self, batch: Batch) -> "Jacobian":
-        """J = dv/d(theta, psi) at the current point as an object: `J @ u`, `J.T @ u`, `J.field`; never a matrix."""
+        """J = dv/d(theta, psi), (n, n), at the current point as an object: `J @ u`, `J.T @ u`, `J.field`."""
         return Jacobian(self, batch)
 
     def _field(self, point: Tensor, batch: Batch) -> Tensor:
@@ -126,10 +143,11 @@ class Game:
         return theta, psi
 
     def _check(self, vector: Tensor, name: str) -> None:
-        if vector.shape != (sum(self.sizes),):
+        point = self.point()
+        if vector.shape != point.shape or vector.dtype != point.dtype:
             raise InputError(
-                f"{name} has shape {tuple(vector.shape)}, the game has {sum(self.sizes)} parameters: "
-                f"give a flat vector ({sum(self.sizes)},), as game.point() does"
+                f"{name} is {vector.dtype} {tuple(vector.shape)}: "
+                f"give a flat vector {tuple(point.shape)} of {point.dtype}, as game.point() does"
             )
 
     # --- gradients of the live players, for updates --------------------------------------------------------
@@ -139,7 +157,10 @@ class Game:
         return self.play(self.generator, batch)
 
     def discriminator_gradient(self, batch: Batch, fake: Any) -> Gradient:
-        """grad_psi L_D with the generator held constant; `fake` from `generate`."""
+        """grad_psi L_D with the generator held constant; `fake` from `generate`.
+
+        Raises InputError, as `generator_gradient` does, for a player without a parameter that requires a gradient.
+        """
         outcome = self.discriminator_loss(self.discriminator, detached(fake), batch)
         return self._gradient(outcome, self.discriminator)
 
@@ -151,6 +172,8 @@ class Game:
     def _gradient(self, outcome: Outcome, player: nn.Module) -> Gradient:
         loss = outcome.loss.mean()
         parameters = list(trainable(player).values())
+        if not parameters:
+            raise InputError(f"no parameter of {type(player).__name__} requires a gradient: it has nothing to learn")
         tensors = torch.autograd.grad(loss, parameters, materialize_grads=True)
         names = list(outcome.measures)
         scalars = torch.stack([loss.detach(), *(outcome.measures[name].detach().mean() for name in names)])
@@ -164,6 +187,7 @@ class Jacobian:
     """J = dv/dw of a game on one batch, at the point where it was made, as a linear operator (n, n); not symmetric.
 
     A product costs about two to three evaluations of the field. `game` may move on: the operator keeps its point.
+    `J @ u` raises InputError for a vector of another size or dtype.
     """
 
     def __init__(self, game: Game, batch: Batch, transposed: bool = False, point: Tensor | None = None) -> None:
@@ -198,24 +222,6 @@ class Jacobian:
         return self.game._field(point, self.batch)
 
 
-def trainable(player: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that the player moves, by name."""
-    return {name: p for name, p in player.named_parameters() if p.requires_grad}
-
-
-def at(player: nn.Module, flat: Tensor) -> Callable[..., Any]:
-    """The player as a function at parameters given as a flat vector, its buffers copied so that none moves."""
-
-    def call(*arguments: Any) -> Any:
-        parameters = trainable(player)
-        parts = flat.split([p.numel() for p in parameters.values()])
-        state = {name: part.view_as(p) for (name, p), part in zip(parameters.items(), parts, strict=True)}
-        state |= {name: buffer.clone() for name, buffer in player.named_buffers()}
-        return torch.func.functional_call(player, state, arguments)
-
-    return call
-
-
 def detached(fake: Any) -> Any:
     """The same nest of tensors, cut from the generator's graph."""
     return tree_map(lambda t: t.detach() if isinstance(t, Tensor) else t, fake)
@@ -232,15 +238,3 @@ def held(player: nn.Module) -> Iterator[None]:
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
-
-
-@contextmanager
-def frozen(*players: nn.Module) -> Iterator[None]:
-    """Within it parametrizations (spectral normalisation's power iteration) stand still: constants of every product."""
-    with ExitStack() as restore:
-        for player in players:
-            for module in player.modules():
-                if isinstance(module, parametrize.ParametrizationList) and module.training:
-                    module.eval()
-                    restore.callback(module.train)
-        yield

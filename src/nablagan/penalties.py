@@ -14,7 +14,7 @@ from nablagan.types import Discriminator, Pair
 def r1(discriminator: Discriminator, pair: Pair) -> Tensor:
     """Half the squared gradient of the logit at real samples, (batch,) (Mescheder et al. 2018, equation 9).
 
-    Exact, by double backward. Samples must not be coupled by the discriminator (no BatchNorm).
+    Exact, by double backward. The discriminator must not couple samples (no BatchNorm) nor change a buffer in place.
 
     >>> images = torch.tensor([[3.0, 4.0]])
     >>> r1(lambda x, label: x.square().sum(1) / 2, Pair(images, images))
@@ -53,7 +53,7 @@ class Remembering:
 
     Logits and, when a penalty asks, their gradient with respect to the images come from one forward pass: with R1 and
     R2 that saves two of six forward passes. Tensors are recognised by identity, so it lives for one evaluation of the
-    game.
+    game. Derivatives pass through it to any order.
     """
 
     def __init__(self, discriminator: Discriminator) -> None:
@@ -64,7 +64,7 @@ class Remembering:
         return self._judge(images, label)[0]
 
     def gradient(self, images: Tensor, label: Tensor | None) -> Tensor:
-        """The gradient of the logits with respect to the images."""
+        """The gradient of each sample's logit with respect to that sample, shaped like `images`."""
         logits, pullback = self._judge(images, label)
         return pullback(torch.ones_like(logits))[0]
 

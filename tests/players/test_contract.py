@@ -4,35 +4,17 @@ import itertools
 
 import pytest
 import torch
-from torch import nn
 from torch.func import functional_call
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
+from cases import PLAYERS
 from nablagan.penalties import r1
 from nablagan.players import dcgan, layers, mlp, r3gan
 from nablagan.types import InputError, Pair
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (2, 48, 64), (5, 8, 16), (4, 64, 64), (3, 7, 7)]
-TRANSPOSED = {
-    "upsampling": dcgan.TransposedConvolution,
-    "normalisation": lambda width: nn.Identity(),
-    "gains": True,
-}
-GROUP_NORM = {"normalisation": lambda width: nn.GroupNorm(2, width)}
-
-# name -> (module, options of the generator, options of the discriminator)
-CASES = {
-    "mlp": (mlp, {}, {}),
-    "mlp-leaky": (mlp, {"activation": layers.leaky_relu}, {"activation": layers.leaky_relu, "widths": (16,)}),
-    "dcgan": (dcgan, {}, {}),
-    "dcgan-transposed": (dcgan, TRANSPOSED, {"kernel": 3}),
-    "dcgan-groups": (dcgan, GROUP_NORM, {}),
-    "r3gan": (r3gan, {}, {}),
-    "r3gan-deep": (r3gan, {"depth": 3, "group_size": 8}, {"depth": 1, "group_size": 32}),
-}
-
-# torch's own: forward mode compiles its decompositions at the first use
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
-every_player = pytest.mark.parametrize("case", CASES)
+every_player = pytest.mark.parametrize("case", PLAYERS)
 every_module = pytest.mark.parametrize("module", [mlp, dcgan, r3gan], ids=["mlp", "dcgan", "r3gan"])
 with_and_without_classes = pytest.mark.parametrize("classes", [0, 3])
 
@@ -40,7 +22,7 @@ with_and_without_classes = pytest.mark.parametrize("classes", [0, 3])
 def pair_of(case, shape=(2, 8, 16), classes=0, seed=0):
     """A tiny generator and discriminator, moved off their special starting point."""
     torch.manual_seed(seed)
-    module, generator_options, discriminator_options = CASES[case]
+    module, generator_options, discriminator_options = PLAYERS[case]
     generator = module.generator(shape, latent_size=6, classes=classes, size="tiny", **generator_options)
     discriminator = module.discriminator(shape, classes=classes, size="tiny", **discriminator_options)
     with torch.no_grad():
@@ -117,9 +99,46 @@ def test_label_matters_with_classes_and_is_ignored_without(case):
         assert torch.equal(first, second) is (classes == 0)
 
 
+class Bends(TorchFunctionMode):
+    """Records on which side of its bend each leaky ReLU is."""
+
+    def __init__(self):
+        super().__init__()
+        self.sides = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is functional.leaky_relu:
+            self.sides.append(args[0] > 0)
+        return func(*args, **(kwargs or {}))
+
+
 def moved(player, direction, distance):
     """The player's parameters at a distance along a direction, by name."""
     return {name: p.detach() + distance * direction[name] for name, p in player.named_parameters()}
+
+
+def sides(player, parameters, arguments):
+    with Bends() as bends:
+        functional_call(player, parameters, arguments)
+    return bends.sides
+
+
+def smooth_segment(player, *arguments, step):
+    """(direction, parameters here, there, back): no leaky ReLU bends between here +- step direction.
+
+    Across a bend the player has no derivative to compare with; points and directions are drawn until there is none.
+    """
+    for seed in range(100):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in player.parameters():
+                parameter.add_(0.01 * torch.randn_like(parameter))
+        direction = {name: torch.randn_like(p) for name, p in player.named_parameters()}
+        here, there, back = (moved(player, direction, sign * step) for sign in (0, 1, -1))
+        pairs = zip(sides(player, there, arguments), sides(player, back, arguments), strict=True)
+        if all(torch.equal(first, second) for first, second in pairs):
+            return direction, here, there, back
+    raise AssertionError(f"no segment of {step} without a bend: choose a smaller step")
 
 
 @every_player
@@ -128,20 +147,17 @@ def test_second_derivatives_of_the_discriminator_against_finite_differences(case
     """The derivative of R1 along a direction: forward over reverse, double backward, differences."""
     _, discriminator = pair_of(case, classes=classes)
     pair = Pair(draws(2, 2, 8, 16), draws(2, 2, 8, 16), labels(2, classes))
-    torch.manual_seed(2)
-    direction = {name: torch.randn_like(p) for name, p in discriminator.named_parameters()}
+    step = 1e-6
+    direction, here, there, back = smooth_segment(discriminator, pair.real, pair.label, step=step)
 
     def penalty(parameters):
         return r1(lambda x, y: functional_call(discriminator, parameters, (x, y)), pair).mean()
 
-    start = moved(discriminator, direction, 0.0)
-    forward = torch.func.jvp(penalty, (start,), (direction,))[1]
-    gradient = torch.func.grad(penalty)(start)
+    forward = torch.func.jvp(penalty, (here,), (direction,))[1]
+    gradient = torch.func.grad(penalty)(here)
     backward = sum((gradient[name] * direction[name]).sum() for name in direction)
-    step = 1e-7  # small enough that no leaky ReLU bends between the two: R1 jumps there
-    there, back = (penalty(moved(discriminator, direction, sign * step)) for sign in (1, -1))
     torch.testing.assert_close(forward, backward, rtol=1e-10, atol=1e-12)
-    torch.testing.assert_close(forward, (there - back) / (2 * step), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(forward, (penalty(there) - penalty(back)) / (2 * step), rtol=1e-6, atol=1e-7)
 
 
 @every_player
@@ -150,19 +166,16 @@ def test_derivatives_of_the_generator_against_finite_differences(case, classes):
     """J u by forward mode and by differences, and <w, J u> = <J^T w, u> by reverse mode."""
     generator, _ = pair_of(case, classes=classes)
     latent, label = draws(2, 6), labels(2, classes)
-    torch.manual_seed(2)
-    direction = {name: torch.randn_like(p) for name, p in generator.named_parameters()}
+    step = 1e-6
+    direction, here, there, back = smooth_segment(generator, latent, label, step=step)
 
     def samples(parameters):
         return functional_call(generator, parameters, (latent, label))
 
-    start = moved(generator, direction, 0.0)
-    forward = torch.func.jvp(samples, (start,), (direction,))[1]
-    step = 1e-8  # so that no leaky ReLU bends between the two
-    there, back = (samples(moved(generator, direction, sign * step)) for sign in (1, -1))
-    torch.testing.assert_close(forward, (there - back) / (2 * step), rtol=1e-5, atol=1e-6)
+    forward = torch.func.jvp(samples, (here,), (direction,))[1]
+    torch.testing.assert_close(forward, (samples(there) - samples(back)) / (2 * step), rtol=1e-6, atol=1e-7)
     covector = draws(*forward.shape)
-    pulled = torch.func.vjp(samples, start)[1](covector)[0]
+    pulled = torch.func.vjp(samples, here)[1](covector)[0]
     by_reverse = sum((pulled[name] * direction[name]).sum() for name in direction)
     torch.testing.assert_close((covector * forward).sum(), by_reverse, rtol=1e-10, atol=1e-10)
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nablagan.game import Game, Gradient, trainable
-from nablagan.types import Batch
+from nablagan.game import Game, Gradient
+from nablagan.pure import trainable
+from nablagan.types import Batch, InputError
 
 
 class Step(NamedTuple):
@@ -21,6 +22,9 @@ class Update(ABC):
     """Both players' optimisers and the order in which they move."""
 
     def __init__(self, game: Game, generator_optimizer: Optimizer, discriminator_optimizer: Optimizer) -> None:
+        """Raises InputError unless each optimiser holds its own player's parameters and every one that it moves."""
+        check_optimizer(generator_optimizer, game.generator, "generator")
+        check_optimizer(discriminator_optimizer, game.discriminator, "discriminator")
         self.game = game
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
 
@@ -42,11 +46,21 @@ class Update(ABC):
 
 
 class Alternating(Update):
-    """The discriminator moves first, then the generator answers it at its new place, on the same batch.
+    """The discriminator moves first, the generator answers it at its new place (Goodfellow et al. 2014, algorithm 1).
 
     Two gradients a step; the generator runs forward once. On bilinear games it cycles where Simultaneous diverges; with
     gradient penalties it converges locally (Mescheder et al. 2018).
+
+    >>> from nablagan.tasks import toys
+    >>> game = toys.bilinear(torch.eye(1))
+    >>> sgd = [torch.optim.SGD(player.parameters(), lr=0.5) for player in game.players]
+    >>> measures = Alternating(game, *sgd).step(toys.EMPTY).measures
+    >>> game.point()
+    tensor([0.2500, 1.5000])
     """
+
+    # Unlike R3GAN's training loop: the generator answers on the batch that the discriminator saw, so that a step is a
+    # function of one batch and generates once; R3GAN draws fresh latents and real images for each player.
 
     def step(self, batch: Batch) -> Step:
         fake = self.game.generate(batch)
@@ -58,7 +72,15 @@ class Alternating(Update):
 
 
 class Simultaneous(Update):
-    """Both players move along their gradients at the same point: w - lr v(w). Diverges on bilinear games."""
+    """Both players move along their gradients at the same point: w - lr v(w). Diverges on bilinear games.
+
+    >>> from nablagan.tasks import toys
+    >>> game = toys.bilinear(torch.eye(1))
+    >>> sgd = [torch.optim.SGD(player.parameters(), lr=0.5) for player in game.players]
+    >>> measures = Simultaneous(game, *sgd).step(toys.EMPTY).measures
+    >>> game.point()
+    tensor([0.5000, 1.5000])
+    """
 
     def step(self, batch: Batch) -> Step:
         fake = self.game.generate(batch)
@@ -75,6 +97,19 @@ def descend(optimizer: Optimizer, player: nn.Module, gradient: Gradient) -> None
         parameter.grad = tensor
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+
+
+def check_optimizer(optimizer: Optimizer, player: nn.Module, name: str) -> None:
+    """Raise InputError unless the optimiser holds the player's parameters only, and all that require a gradient."""
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not held <= {id(p) for p in player.parameters()}:
+        raise InputError(f"the {name}'s optimiser holds parameters that are not the {name}'s: check the order")
+    missing = [key for key, p in trainable(player).items() if id(p) not in held]
+    if missing:
+        raise InputError(
+            f"the {name}'s optimiser lacks {', '.join(missing[:3])} ({len(missing)} parameters): "
+            f"give it {name}.parameters(), or freeze them with requires_grad=False"
+        )
 
 
 def summary(generator: Gradient, discriminator: Gradient) -> Step:

@@ -1,9 +1,11 @@
 """Generation: latents to samples that the discriminator cannot tell from real ones."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from nablagan.game import Game
 from nablagan.penalties import Remembering
@@ -26,12 +28,20 @@ def generation(
     """The game of a GAN: L_G and L_D from `loss`, and the weighted penalties added to L_D (Goodfellow et al. 2014).
 
     Real and generated samples of a pair share their label and augmentation draws. Penalties are gradients with respect
-    to the samples before augmentation. `options` go to Game (`mean`). Raises InputError for a negative weight.
+    to the samples before augmentation. The discriminator's measures are `real_logits`, `fake_logits` and
+    `penalty_NAME`, unweighted. `options` go to Game (`mean`). Raises InputError for a negative weight, and for
+    penalties on a discriminator with batch normalisation, where a sample has no gradient of its own.
+
+    >>> import torch
+    >>> from nablagan import losses, penalties, players
+    >>> real, latent = torch.zeros(8, 2), torch.zeros(8, 4)
+    >>> pair = players.mlp.generator((2,), latent_size=4), players.mlp.discriminator((2,))
+    >>> game = generation(*pair, loss=losses.relativistic, penalties={penalties.r1: 1.0})
+    >>> game.field(Batch(real, latent)).shape == (sum(game.sizes),)
+    True
     """
     penalties = dict(penalties or {})
-    for penalty, weight in penalties.items():
-        if not callable(weight) and not weight >= 0:
-            raise InputError(f"the weight of penalty {penalty.__name__} is {weight}: give a number >= 0")
+    _check_penalties(penalties, discriminator)
 
     def critic(discriminator: Discriminator, batch: Batch) -> Discriminator:
         change = augment
@@ -56,7 +66,25 @@ def generation(
         for penalty, weight in penalties.items():
             value = penalty(judge, pair)
             total = total + (weight(batch.images_seen) if callable(weight) else weight) * value
-            measures[f"penalty_{penalty.__name__}"] = value
+            measures[f"penalty_{_name(penalty)}"] = value
         return Outcome(total, measures)
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
+
+
+def _check_penalties(penalties: Mapping[Penalty, Weight], discriminator: nn.Module) -> None:
+    for penalty, weight in penalties.items():
+        if not callable(weight) and not weight >= 0:
+            raise InputError(f"the weight of penalty {_name(penalty)} is {weight}: give a number >= 0")
+    coupling = [name for name, module in discriminator.named_modules() if isinstance(module, _BatchNorm)]
+    if penalties and coupling:
+        raise InputError(
+            f"the discriminator's {coupling[0]} is a batch normalisation, so a sample has no gradient of its own: "
+            "use nn.GroupNorm, or no penalties"
+        )
+
+
+def _name(penalty: Penalty) -> str:
+    """Its name in measures; that of the function below for a functools.partial."""
+    function = penalty.func if isinstance(penalty, partial) else penalty
+    return getattr(function, "__name__", type(function).__name__)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from nablagan.game import Game
-from nablagan.types import Batch, Outcome
+from nablagan.types import Batch, InputError, Outcome
 
 
 class Point(nn.Module):
@@ -35,16 +35,27 @@ def zero_sum(value: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) ->
 def bilinear(matrix: Tensor) -> Game:
     """min_x max_y x^T A y from x = y = 1: pure rotation, eigenvalues +-i times A's singular values.
 
+    `matrix` A (rows, columns) gives the dtype and the sizes of x (rows,) and y (columns,). Raises InputError for
+    another shape or for integers.
+
     >>> game = bilinear(torch.tensor([[2.0]]))
     >>> game.field(EMPTY)
     tensor([ 2., -2.])
     """
+    if matrix.ndim != 2 or not matrix.is_floating_point():
+        raise InputError(f"matrix is {matrix.dtype} {tuple(matrix.shape)}: give a floating-point (rows, columns)")
     rows, columns = matrix.shape
     return zero_sum(lambda x, y: x @ matrix @ y, matrix.new_ones(rows), matrix.new_ones(columns))
 
 
 def quadratic(a: float, b: float, c: float) -> Game:
-    """min_x max_y a x^2 / 2 + c x y - b y^2 / 2 from x = y = 1; J = [[a, c], [-c, b]]."""
+    """min_x max_y a x^2 / 2 + c x y - b y^2 / 2 from x = y = 1 in float64; J = [[a, c], [-c, b]].
+
+    The eigenvalues are (a + b)/2 +- sqrt((a - b)^2 / 4 - c^2).
+
+    >>> quadratic(a=3.0, b=2.0, c=1.0).field(EMPTY)
+    tensor([4., 1.], dtype=torch.float64)
+    """
     one = torch.ones(1, dtype=torch.float64)
     return zero_sum(lambda x, y: 0.5 * a * x * x + c * x * y - 0.5 * b * y * y, one, one)
 
@@ -52,8 +63,16 @@ def quadratic(a: float, b: float, c: float) -> Game:
 def dirac(gamma: float = 0.0) -> Game:
     """The Dirac-GAN: one real point at 0, one generated at theta, D(x) = psi x, minimax loss, R1 weight `gamma`.
 
-    Eigenvalues of the game Jacobian at (0, 0): gamma/2 +- sqrt(gamma^2 - 1) / 2 (Mescheder et al. 2018, theorem 4.1).
+    From theta = psi = 1/2 in float64. Eigenvalues of the game Jacobian at the equilibrium (0, 0):
+    gamma/2 +- sqrt(gamma^2 - 1) / 2 (Mescheder et al. 2018, section 3). Raises InputError for gamma < 0.
+
+    >>> game = dirac(gamma=1.0)
+    >>> game.move_to(torch.tensor([0.0, 1.0]).double())
+    >>> game.field(EMPTY)
+    tensor([-0.5000,  1.0000], dtype=torch.float64)
     """
+    if not gamma >= 0:
+        raise InputError(f"gamma is {gamma}: give a number >= 0")
     start = torch.full((1,), 0.5, dtype=torch.float64)
 
     def discriminator_loss(discriminator: Callable[[], Tensor], fake: Tensor, batch: Batch) -> Outcome:

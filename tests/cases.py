@@ -1,0 +1,64 @@
+"""The only list of losses, penalties, players and updates: what a parametrised test runs through.
+
+A new one is complete with its row here; the tests of each kind compare these lists with the modules.
+"""
+
+from torch import nn
+
+from nablagan import losses, optim, penalties
+from nablagan.players import dcgan, layers, mlp, r3gan
+
+LOSSES = (
+    losses.minimax,
+    losses.non_saturating,
+    losses.wasserstein,
+    losses.hinge,
+    losses.least_squares,
+    losses.relativistic,
+    losses.relativistic_average,
+    losses.kullback_leibler,
+    losses.reverse_kullback_leibler,
+    losses.pearson,
+    losses.neyman,
+    losses.squared_hellinger,
+    losses.jensen_shannon,
+    losses.total_variation,
+)
+
+PENALTIES = (penalties.r1, penalties.r2)
+
+PENALTY_WEIGHTS = {
+    "none": {},
+    "r1": {penalties.r1: 0.7},
+    "r2": {penalties.r2: 1.3},
+    "r1+r2": {penalties.r1: 0.7, penalties.r2: 1.3},
+}
+"""name -> the mapping given to a task."""
+
+UPDATES = (optim.Alternating, optim.Simultaneous)
+
+PLAYERS = {
+    "mlp": (mlp, {}, {}),
+    "mlp-leaky": (mlp, {"activation": layers.leaky_relu}, {"activation": layers.leaky_relu, "widths": (16,)}),
+    "dcgan": (dcgan, {}, {}),
+    "dcgan-transposed": (
+        dcgan,
+        {"upsampling": dcgan.TransposedConvolution, "normalisation": lambda width: nn.Identity(), "gains": True},
+        {"kernel": 3},
+    ),
+    "dcgan-groups": (dcgan, {"normalisation": lambda width: nn.GroupNorm(2, width)}, {}),
+    "r3gan": (r3gan, {}, {}),
+    "r3gan-deep": (r3gan, {"depth": 3, "group_size": 8}, {"depth": 1, "group_size": 32}),
+}
+"""name -> (module, options of the generator, options of the discriminator)."""
+
+
+def name_of(case) -> str:
+    """The id of a parametrised test."""
+    return case.__name__
+
+
+def public(module, but=()) -> set:
+    """What a module defines under a public name, without the helpers in `but`."""
+    defined = {value for name, value in vars(module).items() if name[0] != "_" and callable(value)}
+    return {value for value in defined if value.__module__ == module.__name__} - set(but)
