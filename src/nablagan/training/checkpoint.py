@@ -118,18 +118,17 @@ def verify(path: Path) -> None:
 
 def keep_newest(directory: Path, count: int) -> None:
     """Delete old checkpoints, counting only those that verify, and leftovers of writes that a crash cut short."""
-    good = 0
-    for path in reversed(checkpoint_paths(directory)):
+    good, paths = 0, checkpoint_paths(directory)
+    for leftover in directory.iterdir():
+        if leftover.name.startswith((WRITING, REPLACED, DELETING)) and leftover not in paths:
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    for path in reversed(paths):
         if good >= count:
             aside = directory / f"{DELETING}{path.name}"
             path.rename(aside)  # a crash while deleting leaves no half of a checkpoint under its name
             shutil.rmtree(aside)
         else:
             good += is_sound(path)
-    kept = {path.name for path in checkpoint_paths(directory)}
-    for leftover in directory.iterdir():
-        if leftover.name.startswith((WRITING, REPLACED, DELETING)) and leftover.name not in kept:
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def is_sound(path: Path) -> bool:

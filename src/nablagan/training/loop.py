@@ -156,10 +156,10 @@ def parameter_norms(game: Game) -> dict[str, Tensor]:
 
 
 def check_finite(state: State) -> None:
-    """Raise Diverged naming the first measure of this step (losses, gradients, parameters) that is not finite."""
-    for name, value in state.measures.items():
-        if not math.isfinite(value):
-            raise Diverged(state.images_seen, f"{name} is {value}")
+    """Raise Diverged naming the measures of this step (losses, gradients, parameters) that are not finite."""
+    bad = [f"{name} is {value}" for name, value in state.measures.items() if not math.isfinite(value)]
+    if bad:
+        raise Diverged(state.images_seen, ", ".join(bad))
 
 
 def check_tensors_finite(state: State) -> None:

@@ -1,0 +1,87 @@
+"""Devices, denormals, and failures that are everybody's."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from nablagan.training.checks import check_uncoupled
+from nablagan.training.engine import Engine, LeaderFailed, choose, denormals_flushed, engine
+from nablagan.types import InputError
+
+
+def test_devices_by_name():
+    assert choose("cpu") == torch.device("cpu")
+    assert choose("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(InputError, match="no device 'gpu'"):
+        choose("gpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_a_missing_accelerator_is_named():
+    with pytest.raises(InputError, match="no CUDA device here for 'cuda:1'"):
+        choose("cuda:1")
+
+
+def test_alone_every_collective_is_the_identity():
+    with engine("cpu") as this:
+        tensor = torch.ones(3)
+        assert this.mean(tensor) is tensor
+        assert this.agree(5) == 5
+        assert this.leads
+
+
+def test_denormals_are_flushed_within_and_as_before_afterwards():
+    before = denormals_flushed(1)
+    with engine("cpu"):
+        assert denormals_flushed(1)
+    assert denormals_flushed(1) == before
+
+
+THREADS = """
+import torch
+from nablagan.training.engine import denormals_flushed, engine
+torch.set_num_threads(2)
+with engine("cpu"):
+    assert denormals_flushed(1 << 22)
+"""
+
+
+def test_every_thread_flushes_when_the_engine_comes_first():
+    subprocess.run([sys.executable, "-c", THREADS], check=True, timeout=120)
+
+
+def test_what_the_leader_raises_is_raised():
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Engine(torch.device("cpu")).lead(fail)
+
+
+@dataclass(frozen=True)
+class Follower(Engine):
+    """Rank 1 of two; `others` is what the leading process brings to an agreement."""
+
+    others: int = 0
+
+    def agree(self, number: int) -> int:
+        return max(number, self.others)
+
+
+def test_followers_do_not_act_and_hear_of_a_failure():
+    acted = []
+    cpu = torch.device("cpu")
+    Follower(cpu, 1, 2, others=0).lead(lambda: acted.append(1))
+    with pytest.raises(LeaderFailed, match="rank 0"):
+        Follower(cpu, 1, 2, others=1).lead(lambda: acted.append(1))
+    assert not acted
+
+
+def test_batch_statistics_are_refused_among_several_processes():
+    players = (torch.nn.Linear(2, 2), torch.nn.Sequential(torch.nn.BatchNorm2d(3)))
+    check_uncoupled(players, Engine(torch.device("cpu")))
+    with pytest.raises(InputError, match="BatchNorm2d"):
+        check_uncoupled(players, Engine(torch.device("cpu"), 0, 2))

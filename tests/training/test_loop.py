@@ -1,0 +1,68 @@
+"""The loop: what it starts from, what schedules do, and that it keeps nothing."""
+
+import gc
+import os
+from pathlib import Path
+
+import torch
+
+from nablagan.optim import constant
+from nablagan.training.loop import prepare, steps
+from nablagan.training.session import Limits, Session
+from nablagan.training.signals import Signals
+from runs import ALONE, BATCH, images, images_run, points, points_run
+
+
+def test_a_run_starts_from_its_seed_alone():
+    torch.manual_seed(1)
+    first = prepare(images_run(), (1, 8, 8), 3, ALONE)
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    second = prepare(images_run(), (1, 8, 8), 3, ALONE)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first.game.point(), second.game.point())
+    other = prepare(images_run(seed=1), (1, 8, 8), 3, ALONE)
+    assert not torch.equal(first.game.point(), other.game.point())
+
+
+def test_optimisers_follow_their_schedules():
+    run = images_run()
+    state = prepare(run, (1, 8, 8), 3, ALONE)
+    sampler = Session(state, Path("unused"), images(), ALONE, ()).sampler
+    for _ in steps(state, sampler):
+        before = state.images_seen - BATCH
+        for optimizer in (state.update.generator_optimizer, state.update.discriminator_optimizer):
+            assert optimizer.param_groups[0]["lr"] == run.generator_adam.learning_rate(before)
+            assert optimizer.param_groups[0]["betas"] == (0.0, run.generator_adam.beta2(before))
+    assert state.images_seen == run.images
+
+
+def test_augmentation_follows_its_probability():
+    """At probability 0 the loss is that of the run without augmentation, later it is not."""
+
+    def first_loss(**changes) -> float:
+        state = prepare(images_run(**changes), (1, 8, 8), 3, ALONE)
+        sampler = Session(state, Path("unused"), images(), ALONE, ()).sampler
+        return next(steps(state, sampler)).measures["discriminator_loss"]
+
+    plain = first_loss(augmentations=())
+    assert first_loss(augmentation_probability=constant(0.0)) == plain
+    assert first_loss(augmentation_probability=constant(1.0)) != plain
+
+
+def test_training_keeps_no_objects_and_no_files(tmp_path: Path):
+    run = points_run(images=900 * BATCH, checkpoint_images=50 * BATCH, tick_images=20 * BATCH)
+    counts: list[tuple[int, int]] = []
+
+    def on_step(state) -> None:
+        if state.images_seen in (400 * BATCH, 800 * BATCH):
+            gc.collect()
+            counts.append((len(gc.get_objects()), len(os.listdir("/proc/self/fd"))))
+
+    session = Session(prepare(run, (2,), 0, ALONE), tmp_path, points(), ALONE, ())
+    session.open(accept_changed_data=False)
+    session.play(Signals(), Limits(), on_step)
+    session.writer.close()
+    (objects, files), (objects_later, files_later) = counts
+    assert files_later == files
+    assert objects_later - objects < 200

@@ -1,0 +1,107 @@
+"""Two gloo processes under torchrun against one; a signal, a full disk and a killed process among two."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from nablagan import losses
+from nablagan.data.sampler import Sampler
+from nablagan.training.checkpoint import load_newest
+from nablagan.training.engine import Engine
+from nablagan.training.session import train
+from nablagan.types import InputError
+from runs import STOP, TWENTY_STEPS, events, go, images, images_run, story
+
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def torchrun(directory: Path, action: str, *options: str) -> None:
+    directory.mkdir()
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *options]
+    done = subprocess.run(
+        [*command, str(WORKER), str(directory), action], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def worst_difference(one: Path, two: Path) -> float:
+    """The largest difference of a tensor, relative to the tensor's size, over everything in the newest checkpoints."""
+    (a, _), (b, _) = load_newest(one / "checkpoints"), load_newest(two / "checkpoints")
+    assert a is not None
+    assert b is not None
+    assert a.state["images_seen"] == b.state["images_seen"]
+    return max(
+        float((tensor - b.tensors[file][name]).norm() / tensor.norm().clamp_min(1e-300))
+        for file, group in a.tensors.items()
+        for name, tensor in group.items()
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("alone") / "run"
+    assert go(directory, TWENTY_STEPS).status == "done"
+    return directory
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("two") / "together"
+    torchrun(directory, "together")
+    return directory
+
+
+def test_two_processes_draw_what_one_draws():
+    whole = Sampler(images(), 8, 4, 0, True).batch(16, 24)
+    halves = [Sampler(images(), 8, 4, 0, True, rank, 2).batch(16, 24) for rank in (0, 1)]
+    for name in ("real", "latent", "label", "augmentation"):
+        assert torch.equal(torch.cat([getattr(half, name) for half in halves]), getattr(whole, name))
+
+
+def test_two_processes_make_the_run_of_one(alone: Path, together: Path):
+    """20 steps in float64, stopped in the middle and resumed by the two."""
+    assert worst_difference(alone, together / "run") < 1e-12
+
+
+def test_only_the_leading_process_tells(alone: Path, together: Path):
+    kinds = [(event["kind"], event["images_seen"]) for event in story(together / "run")]
+    assert kinds == [(event["kind"], event["images_seen"]) for event in story(alone)]
+    for one, two in zip(events(alone, "tick"), events(together / "run", "tick"), strict=True):
+        assert two["measures"] == pytest.approx(one["measures"], rel=1e-9)
+    assert json.loads((together / "run/environment.json").read_text())["processes"] == 2
+
+
+def test_a_signal_to_one_process_stops_both_at_the_same_step(together: Path):
+    for rank in (0, 1):
+        outcome = json.loads((together / f"rank-{rank}.json").read_text())
+        assert outcome["stopped"] == ["stopped", STOP]
+        assert outcome["done"] == ["done", TWENTY_STEPS.images]
+
+
+def test_when_the_leader_cannot_write_the_other_does_not_wait_for_it(together: Path):
+    failures = [json.loads((together / f"rank-{rank}.json").read_text())["failed"] for rank in (0, 1)]
+    assert "InputError" in failures[0]
+    assert "Input/output error" in failures[0]
+    assert failures[1].startswith("LeaderFailed: the leading process (rank 0) failed")
+    newest, _ = load_newest(together / "failing/checkpoints")
+    assert newest is not None
+    assert newest.path.name == (together / "failing/checkpoints/latest").read_text().strip()
+
+
+def test_a_killed_process_is_restarted_and_the_run_is_the_same(tmp_path: Path, alone: Path):
+    torchrun(tmp_path / "killed", "killed", "--max-restarts=1")
+    assert worst_difference(alone, tmp_path / "killed/run") < 1e-12
+    assert len(events(tmp_path / "killed/run", "resume")) == 1
+
+
+def test_what_processes_cannot_share_is_refused(tmp_path: Path):
+    two = Engine(torch.device("cpu"), 0, 2)
+    with pytest.raises(InputError, match="batch size 7 does not divide into 2 processes"):
+        train(images_run(batch_size=7), tmp_path, images(), two)
+    with pytest.raises(InputError, match="relativistic_average"):
+        train(images_run(loss=losses.relativistic_average), tmp_path, images(), two)
+    assert not any(tmp_path.iterdir())
