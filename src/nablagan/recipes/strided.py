@@ -11,8 +11,8 @@ IMAGES = {"cpu": 128_000, "cuda": 2_000_000}
 SIZE = {"cpu": "small", "cuda": "base"}
 BATCH_SIZE = 64
 LEARNING_RATE, LEARNING_RATE_END = 1e-3, 2.5e-4
-GAMMA_AT_32 = 0.1
-"""At 32x32; it grows with the number of pixels (StyleGAN2-ADA's rule)."""
+GAMMA_AT_32 = 1.0
+"""At 32x32 and at the start; it grows with the number of pixels (StyleGAN2-ADA's rule) and falls tenfold."""
 AUGMENTATIONS = ()
 AUGMENTATION_PROBABILITY = 0.0
 
@@ -28,6 +28,7 @@ def strided(facts: Facts, options: Options) -> Run:
     rate = options.learning_rate or LEARNING_RATE
     falling = Cosine(rate, rate * LEARNING_RATE_END / LEARNING_RATE, shared["images"])
     gamma = GAMMA_AT_32 * facts.pixels / 32**2 if options.gamma is None else options.gamma
+    weight = Cosine(gamma, gamma / 10, shared["images"])
     size = {"size": options.size or SIZE[facts.device]}
     probability = options.augmentation_probability
     return Run(
@@ -37,7 +38,7 @@ def strided(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=AdamSettings(falling, constant(0.99)),
         discriminator_adam=AdamSettings(falling, constant(0.99)),
-        penalties=tuple(PenaltySettings(penalty, constant(gamma)) for penalty in (penalties.r1, penalties.r2)),
+        penalties=tuple(PenaltySettings(penalty, weight) for penalty in (penalties.r1, penalties.r2)),
         augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
         augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,
