@@ -1,6 +1,7 @@
 """Two gloo processes under torchrun against one; a signal, a full disk and a killed process among two."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,12 @@ def test_when_the_leader_cannot_write_the_other_does_not_wait_for_it(together: P
     newest, _ = load_newest(together / "failing/checkpoints")
     assert newest is not None
     assert newest.path.name == (together / "failing/checkpoints/latest").read_text().strip()
+
+
+def test_one_process_goes_on_where_two_had_to_stop(tmp_path: Path, alone: Path, together: Path):
+    shutil.copytree(together / "failing", tmp_path / "run")
+    assert go(tmp_path / "run", TWENTY_STEPS).status == "done"
+    assert worst_difference(alone, tmp_path / "run") < 1e-12
 
 
 def test_a_killed_process_is_restarted_and_the_run_is_the_same(tmp_path: Path, alone: Path):
