@@ -1,11 +1,11 @@
-# make run    train the default on real digits and print where the report is
+# make run    train the default on real digits (once) and print where the report is
 # make test   every check: format, lint, types, tests
 # make test-slow   the tests marked slow (minutes)
 # make lint / make format
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-RUN_OUT ?= runs
+RUN_OUT ?= runs/digits
 
 .PHONY: run test test-slow lint format clean
 run: $(VENV)/.installed

@@ -1,6 +1,7 @@
 """A run as one record: everything that decides what a training does, and its JSON form."""
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -16,6 +17,8 @@ from nablagan.types import InputError, Loss, Penalty
 FORMAT = 1
 """Version of config.json."""
 NEVER = constant(0.0)
+REFERENCE = re.compile(r"[\w.]+:[\w.]+")
+"""What a function or class looks like in JSON."""
 
 
 @dataclass(frozen=True)
@@ -179,11 +182,14 @@ def _data(content: Mapping[str, Any]) -> DataSettings:
 
 
 def _player(content: Mapping[str, Any]) -> PlayerSettings:
-    return PlayerSettings(resolve(content["build"]), {k: _tuple(v) for k, v in content["options"].items()})
+    return PlayerSettings(resolve(content["build"]), {k: _option(v) for k, v in content["options"].items()})
 
 
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _option(value: Any) -> Any:
+    """A player's option: "module:name" is the function or class, a list was a tuple."""
+    if isinstance(value, str) and REFERENCE.fullmatch(value):
+        return resolve(value)
+    return tuple(map(_option, value)) if isinstance(value, list) else value
 
 
 def _adam(content: Mapping[str, Any]) -> AdamSettings:

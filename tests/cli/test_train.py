@@ -1,0 +1,181 @@
+"""Training and sampling from the command line, on tiny players."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nablagan.cli.main import main
+from nablagan.cli.train import count, next_directory
+
+TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--cache"]
+
+
+@pytest.fixture
+def train(tmp_path, capsys):
+    """Trains tiny players in tmp_path/run and returns the exit code and what was printed."""
+
+    def run(*argv):
+        code = main(["train", "--out", str(tmp_path / "run"), *TINY, str(tmp_path / "cache"), *argv])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def events(directory, kind):
+    lines = [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
+    return [event for event in lines if event["kind"] == kind]
+
+
+def test_train_writes_a_run_and_its_report(train, tmp_path):
+    code, printed = train()
+    run = tmp_path / "run"
+    assert code == 0
+    assert "done at 96 images" in printed.out
+    assert f"report: {run / 'report.html'}" in printed.out
+    assert "strided on builtin:digits, 96 images" in printed.err
+    assert (run / "report.html").stat().st_size > 10_000
+    assert (run / "DONE").exists()
+    config = json.loads((run / "config.json").read_text())
+    assert (config["conditional"], config["images"], config["recipe"]) == (True, 96, "strided")
+    assert events(run, "tick")[-1]["measures"]["generator_learning_rate"] < 1e-3
+
+
+def test_the_same_command_again_is_quick_and_changes_nothing(train, tmp_path):
+    train()
+    before = (tmp_path / "run/events.jsonl").read_bytes()
+    code, printed = train()
+    assert code == 0
+    assert "done at 96 images (all its images have been seen)" in printed.out
+    assert (tmp_path / "run/events.jsonl").read_bytes() == before
+
+
+def test_other_settings_in_the_same_directory_are_refused(train):
+    train()
+    code, printed = train("--gamma", "5")
+    assert code == 2
+    assert "other settings" in printed.err
+    assert "weight" in printed.err
+
+
+def test_json_is_one_object_on_standard_output(train, tmp_path):
+    code, printed = train("--json")
+    content = json.loads(printed.out)
+    assert (code, printed.err) == (0, "")
+    assert content["status"] == "done"
+    assert content["images_seen"] == 96
+    assert content["report"] == str(tmp_path / "run/report.html")
+
+
+def test_options_reach_the_run(train, tmp_path):
+    options = ["--unconditional", "--loss", "hinge", "--gamma", "2", "--learning-rate", "5e-4", "--latent-size", "8"]
+    more = ["--augment", "color,cutout", "--augment-probability", "0.5", "--ema", "64,1k", "--seed", "7"]
+    code, _ = train(*options, *more, "--dtype", "float64", "--picture-images", "48", "--checkpoint-images", "32")
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert code == 0
+    assert (config["conditional"], config["loss"], config["latent_size"]) == (False, "nablagan.losses:hinge", 8)
+    assert config["generator_adam"]["learning_rate"]["start"] == 5e-4
+    assert [penalty["weight"]["start"] for penalty in config["penalties"]] == [2.0, 2.0]
+    assert (config["augmentations"], config["ema_half_lives"]) == (["color", "cutout"], [64, 1000])
+    assert config["augmentation_probability"]["end"] == 0.5
+    assert (config["seed"], config["dtype"]) == (7, "float64")
+    assert (config["picture_images"], config["checkpoint_images"]) == (48, 32)
+
+
+def test_points_are_trained_by_default_with_the_recipe_for_points(tmp_path, capsys):
+    options = ["--data", "builtin:ring", "--size", "tiny", "--images", "512", "--out", str(tmp_path / "run")]
+    assert main(["train", *options]) == 0
+    assert json.loads((tmp_path / "run/config.json").read_text())["recipe"] == "points"
+    assert main(["sample", str(tmp_path / "run"), "--count", "32", "--out", str(tmp_path / "points")]) == 0
+    assert {path.name for path in (tmp_path / "points").iterdir()} == {"points.npy", "points.png"}
+
+
+def test_dry_run_writes_nothing(train, tmp_path):
+    code, printed = train("--dry-run", "--json")
+    content = json.loads(printed.out)
+    assert code == 0
+    assert content["run"]["images"] == 96
+    assert content["parameters"]["generator"] > 1000
+    assert content["expected_seconds"] > 0
+    assert not (tmp_path / "run").exists()
+    code, printed = train("--dry-run")
+    assert "expected time:" in printed.out
+
+
+def test_diverged_training_ends_with_3_and_a_report(train, tmp_path):
+    code, printed = train("--learning-rate", "1e30", "--loss", "least_squares")
+    assert code == 3
+    assert "training failed" in printed.err
+    assert (tmp_path / "run/FAILED").exists()
+    assert (tmp_path / "run/report.html").exists()
+
+
+def test_a_time_limit_stops_a_run_that_goes_on_later(train, tmp_path):
+    code, printed = train("--seconds", "0.000001")
+    assert code == 0
+    assert "stopped at 16 images" in printed.out
+    code, printed = train()
+    assert code == 0
+    assert "going on from 16 images" in printed.err
+    assert "done at 96 images" in printed.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_signal_stops_training_with_a_checkpoint(tmp_path):
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "nablagan", "train", "--size", "tiny", "--batch", "16", "--out", str(out)]
+    environment = {**os.environ, "NABLAGAN_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not (out / "events.jsonl").exists() or not events(out, "tick"):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate()
+    assert process.returncode == 143, printed
+    assert "stopped at" in printed
+    assert (out / "checkpoints" / (out / "checkpoints/latest").read_text().strip() / "manifest.json").exists()
+
+
+def test_sample_gives_the_same_bytes_for_the_same_seed(train, tmp_path, capsys):
+    train()
+    for name in ("a", "b"):
+        argv = ["sample", str(tmp_path / "run"), "--count", "11", "--seed", "1", "--out", str(tmp_path / name)]
+        assert main([*argv, "--class", "3"]) == 0
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == [f"{index:03d}.png" for index in range(11)] + ["grid.png"]
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+    assert main([*argv, "--seed", "2", "--class", "3"]) == 0
+    assert (tmp_path / "a/000.png").read_bytes() != (tmp_path / "b/000.png").read_bytes()
+    assert main([*argv, "--class", "4", "--json"]) == 0
+    assert (tmp_path / "a/000.png").read_bytes() != (tmp_path / "b/000.png").read_bytes()
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["files"] == files
+
+
+def test_wrong_requests_for_samples(train, tmp_path, capsys):
+    train("--ema", "64")
+    run = str(tmp_path / "run")
+    for options, expected in (
+        (["--class", "ten"], "no class 'ten': this run has 0, 1, 2"),
+        (["--count", "0"], "count is 0"),
+        (["--ema", "5"], "no average with half-life 5"),
+        (["--checkpoint", "nowhere"], "nowhere"),
+    ):
+        assert main(["sample", run, "--out", str(tmp_path / "samples"), *options]) == 2
+        error = capsys.readouterr().err
+        assert expected in error
+        assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("text", "expected"), [("200000", 200_000), ("200k", 200_000), ("1.5M", 1_500_000)])
+def test_counts(text, expected):
+    assert count(text) == expected
+
+
+def test_new_runs_are_numbered(tmp_path):
+    assert next_directory(tmp_path, "digits", "strided").name == "00001-digits-strided"
+    (tmp_path / "00041-x-y").mkdir()
+    assert next_directory(tmp_path, "my photos/", "r3gan").name == "00042-my-photos--r3gan"
