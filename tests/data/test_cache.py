@@ -72,6 +72,13 @@ def test_a_record_of_another_kind_is_no_entry(cache, record):
     assert cache_files.load(cache, KEY) is None
 
 
+def test_a_changed_word_in_the_record_is_found(cache):
+    store(cache)
+    path = entry_of(cache) / "entry.json"
+    path.write_text(path.read_text().replace('"bad"', '"sad"'))
+    assert cache_files.load(cache, KEY) is None
+
+
 def test_large_samples_are_memory_mapped_and_read_only(cache, monkeypatch):
     monkeypatch.setattr(cache_files, "fits_in_memory", lambda size: False)
     samples = store(cache).samples

@@ -81,6 +81,7 @@ def test_classes_are_the_labels_that_occur(tmp_path):
         (idx(IMAGES) + b"x", "promises 3,072 bytes and holds more"),
         (idx(IMAGES.astype(">f4"), 0x0D), "IDX type 0x0d; only unsigned bytes"),
         (bytes([0, 0, 8, 3]) + struct.pack(">3I", *[0xFFFFFFFF] * 3), "more than it can hold"),
+        (bytes([0, 0, 8, 3]) + struct.pack(">3I", 100, 1000, 1000), "more than it can hold"),
         (bytes([0, 0, 8, 0]), "not an IDX file"),
         (idx(LABELS), "give an IDX file of images"),
         (idx(IMAGES[:3]), "holds 3 usable samples"),
