@@ -118,6 +118,10 @@ def average(state: State) -> None:
     poison(state.averages.players[200])
 
 
+def average_that_is_drawn(state: State) -> None:
+    poison(state.averages.players[20])
+
+
 @pytest.mark.parametrize("damage", [overflow_of_adam, average])
 def test_what_training_does_not_notice_is_found_before_it_is_saved(tmp_path: Path, damage: Callable[[State], None]):
     """An infinite second moment only freezes a weight, an average is not used in training: both would be saved."""
@@ -131,6 +135,17 @@ def test_what_training_does_not_notice_is_found_before_it_is_saved(tmp_path: Pat
     (rollback,) = events(tmp_path, "rollback")
     assert (rollback["failed_at"], rollback["to"]) == (2 * BATCH, 0)
     assert finite_checkpoints(tmp_path)
+
+
+def test_an_average_that_is_not_finite_is_rolled_back_rather_than_drawn(tmp_path: Path):
+    done = []
+
+    def on_step(state: State) -> None:
+        if state.images_seen == 4 * BATCH and not done:
+            done.append(average_that_is_drawn(state))
+
+    assert go(tmp_path, on_step=on_step).status == "done"
+    assert [(event["failed_at"], event["to"]) for event in events(tmp_path, "rollback")] == [(4 * BATCH, 3 * BATCH)]
 
 
 def test_a_stop_does_not_save_what_is_not_finite(tmp_path: Path):

@@ -199,6 +199,7 @@ class Session:
         if self._crossed(self.run.tick_images):
             self.lead(self.writer.report_tick)
         if self._crossed(self.run.picture_images):
+            check_tensors_finite(self.state)
             self.lead(self.writer.draw)
         if self._crossed(self.run.checkpoint_images):
             self._save()
@@ -217,12 +218,8 @@ class Session:
 
     def _roll_back(self, failure: Diverged) -> bool:
         """Return to the newest sound checkpoint and pass over the data since; False if there is no point in it."""
-        failures, elapsed, position = (
-            [*self.state.failures, failure.images_seen],
-            self.state.elapsed_seconds,
-            failure.images_seen + self.state.skipped,
-        )
-        self.state.failures = failures
+        failures = self.state.failures = [*self.state.failures, failure.images_seen]
+        elapsed, position = self.state.elapsed_seconds, failure.images_seen + self.state.skipped
         if len(set(failures)) < len(failures) or len(failures) > MOST_ROLLBACKS:
             return False
         checkpoint, problems = load_newest(self.directory / "checkpoints")
