@@ -140,8 +140,11 @@ def kill_often(directory: Path, kills: int, pace: float, draw: random.Random) ->
         else:
             kill_after, options = draw.uniform(0, 2.5 * pace / kills), ()
             plan = f"after {kill_after:.2f} s"
+        before = unfinished(directory)
         died, _ = live(directory, *options, kill_after=kill_after)
-        sessions.append(Session(plan, died, resumed_from(directory), last_words(directory)))
+        left = unfinished(directory) - before
+        where = f"in a save ({min(left)})" if left else "in a save" if options else "between saves"
+        sessions.append(Session(plan, died, resumed_from(directory), where))
     live(directory)
     return sessions
 
@@ -156,11 +159,10 @@ def resumed_from(directory: Path) -> int:
     return -1 if checkpoint is None else checkpoint.state["images_seen"]
 
 
-def last_words(directory: Path) -> str:
-    """What the killed process left unfinished, if it died in a save."""
+def unfinished(directory: Path) -> set[str]:
+    """What killed processes have left of saves."""
     checkpoints = directory / "run/checkpoints"
-    left = [path.name for path in checkpoints.glob(".*-images-*")] if checkpoints.exists() else []
-    return f"in a save ({left[0]})" if left else "between files"
+    return {path.name for path in checkpoints.glob(".*")} if checkpoints.exists() else set()
 
 
 def differing_bytes(one: Path, two: Path) -> int:
@@ -196,7 +198,7 @@ def measure(kills: int, seed: int) -> dict[str, Any]:
         live(stopped)
         return {
             "kills": sum(session.died for session in sessions),
-            "kills_in_a_save": sum(session.died and session.where != "between files" for session in sessions),
+            "kills_in_a_save": sum(session.died and session.where != "between saves" for session in sessions),
             "runs_killed": len(finished),
             "differing_bytes_after_kills": sum(differing_bytes(straight, path) for path in finished),
             "same_events_after_kills": all(same_story(straight, path) for path in finished),
