@@ -1,0 +1,160 @@
+"""The public contract, frozen: names, signatures, and an import that does not wait for torch.
+
+A red test here is a change that breaks other people's code; adding is free, and needs a row.
+"""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import nablagan as ng
+from cases import LOSSES, PENALTIES, UPDATES
+
+NAMES = {
+    "Batch",
+    "Game",
+    "InputError",
+    "Jacobian",
+    "Outcome",
+    "Pair",
+    "PlayerLosses",
+    "data",
+    "losses",
+    "optim",
+    "penalties",
+    "players",
+    "recipes",
+    "tasks",
+    "training",
+}
+
+SIGNATURES = {
+    "Batch": "real, latent, label=None, mask=None, augmentation=None, images_seen=0",
+    "Pair": "real, fake, label=None",
+    "Outcome": "loss, measures",
+    "PlayerLosses": "generator, discriminator",
+    "Game.field": "self, batch",
+    "Game.losses": "self, batch",
+    "Game.directional_derivatives": "self, batch, direction",
+    "Game.jacobian": "self, batch",
+    "Game.point": "self",
+    "Game.move_to": "self, point",
+    "Game.generate": "self, batch",
+    "Game.generator_gradient": "self, batch, fake",
+    "Game.discriminator_gradient": "self, batch, fake",
+    "Jacobian.__matmul__": "self, vector",
+    "tasks.generation": "generator, discriminator, loss, penalties=None, augment=None, **options",
+    "tasks.toys.bilinear": "matrix",
+    "tasks.toys.quadratic": "a, b, c",
+    "tasks.toys.dirac": "gamma=0.0",
+    "optim.Alternating": "game, generator_optimizer, discriminator_optimizer",
+    "optim.Simultaneous": "game, generator_optimizer, discriminator_optimizer",
+    "optim.Update.step": "self, batch",
+    "optim.Update.state_dict": "self",
+    "optim.Update.load_state_dict": "self, state",
+    "optim.Cosine": "start, end, images",
+    "optim.constant": "value",
+    "penalties.r1": "discriminator, pair",
+    "penalties.r2": "discriminator, pair",
+    "players.parameter_count": "player",
+    "players.mlp.generator": "shape, latent_size=64, classes=0, size='small', widths=None, activation",
+    "players.mlp.discriminator": "shape, classes=0, size='small', widths=None, activation",
+    "players.dcgan.generator": (
+        "shape, latent_size=64, classes=0, size='small', widths=None, upsampling, normalisation, gains=False"
+    ),
+    "players.dcgan.discriminator": "shape, classes=0, size='small', widths=None, kernel=4",
+    "players.r3gan.generator": (
+        "shape, latent_size=64, classes=0, size='small', widths=None, depth=2, group_size=16, bfloat16_stages=0"
+    ),
+    "players.r3gan.discriminator": (
+        "shape, classes=0, size='small', widths=None, depth=2, group_size=16, bfloat16_stages=0"
+    ),
+}
+
+
+def found(path):
+    """The object at a dotted path under nablagan."""
+    value = ng
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def signature(function):
+    """Names and plain defaults of the arguments; that a default is a function or class is left out."""
+    words = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        plain = parameter.default is not inspect.Parameter.empty and not callable(parameter.default)
+        stars = "**" if parameter.kind is inspect.Parameter.VAR_KEYWORD else ""
+        words.append(f"{stars}{name}={parameter.default!r}" if plain else f"{stars}{name}")
+    return ", ".join(words)
+
+
+def test_names():
+    assert set(ng.__all__) >= NAMES
+    assert set(dir(ng)) >= {*NAMES, "__version__"}
+    for name in ng.__all__:
+        assert getattr(ng, name) is not None
+    assert ng.__version__
+    with pytest.raises(AttributeError, match="no attribute 'discriminatr'"):
+        _ = ng.discriminatr
+
+
+@pytest.mark.parametrize("path", SIGNATURES)
+def test_signatures(path):
+    assert signature(found(path)) == SIGNATURES[path]
+
+
+@pytest.mark.parametrize("function", LOSSES, ids=lambda function: function.__name__)
+def test_losses_are_called_with_logits(function):
+    assert signature(function) == "real_logits, fake_logits"
+    assert found(f"losses.{function.__name__}") is function
+
+
+def test_penalties_and_updates_are_public():
+    assert [found(f"penalties.{function.__name__}") for function in PENALTIES] == list(PENALTIES)
+    assert [found(f"optim.{update.__name__}") for update in UPDATES] == list(UPDATES)
+
+
+def test_importing_nablagan_does_not_import_torch():
+    command = (
+        "import sys, nablagan; sys.exit(sorted({'torch', 'numpy', 'scipy', 'matplotlib'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_example_of_the_contract_runs():
+    torch.manual_seed(0)
+    x, z = torch.randn(8, 2), torch.randn(8, 4)
+    generator, discriminator = ng.players.mlp.generator((2,), latent_size=4), ng.players.mlp.discriminator((2,))
+    game = ng.tasks.generation(
+        generator,
+        discriminator,
+        loss=ng.losses.relativistic,
+        penalties={ng.penalties.r1: 1.0, ng.penalties.r2: 1.0},
+    )
+    batch = ng.Batch(real=x, latent=z)
+    v = game.field(batch)
+    n = sum(p.numel() for player in (generator, discriminator) for p in player.parameters())
+    assert v.shape == (n,)
+    u = torch.randn(n)
+    d = game.directional_derivatives(batch, u)
+    assert isinstance(d, ng.PlayerLosses)
+    assert d.generator.shape == d.discriminator.shape == ()
+    J = game.jacobian(batch)
+    assert isinstance(J, ng.Jacobian)
+    assert (J @ u).shape == (J.T @ u).shape == J.field.shape == (n,)
+    assert torch.equal(J.field, v)
+    w = game.point()
+    game.move_to(w)
+    opt_g, opt_d = (torch.optim.Adam(player.parameters(), lr=1e-3) for player in game.players)
+    update = ng.optim.Alternating(game, opt_g, opt_d)
+    update.step(batch)
+    assert not torch.equal(game.point(), w)
+    assert issubclass(ng.InputError, ValueError)
+    for toy in (ng.tasks.toys.bilinear(torch.eye(2)), ng.tasks.toys.dirac(0.3), ng.tasks.toys.quadratic(1.0, 1.0, 1.0)):
+        assert isinstance(toy, ng.Game)
