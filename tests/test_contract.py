@@ -59,7 +59,7 @@ SIGNATURES = {
     "optim.constant": "value",
     "penalties.r1": "discriminator, pair",
     "penalties.r2": "discriminator, pair",
-    "players.parameter_count": "player",
+    "players.parameter_count": "module",
     "players.mlp.generator": "shape, latent_size=64, classes=0, size='small', widths=None, activation",
     "players.mlp.discriminator": "shape, classes=0, size='small', widths=None, activation",
     "players.dcgan.generator": (

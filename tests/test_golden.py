@@ -49,12 +49,9 @@ def trace():
     update, draws, steps = Alternating(game, *adam), np.random.Generator(np.random.PCG64(1)), []
     for number in range(STEPS):
         real, latent = ring(draws), draws.standard_normal((SAMPLES, LATENT))
-        measures = update.step(
-            Batch(torch.from_numpy(real), torch.from_numpy(latent), images_seen=64 * number)
-        ).measures
-        steps.append(
-            {name: value.item() for name, value in measures.items()} | {"point_norm": game.point().norm().item()}
-        )
+        batch = Batch(torch.from_numpy(real), torch.from_numpy(latent), images_seen=number * SAMPLES)
+        measures = update.step(batch).measures | {"point_norm": game.point().norm()}
+        steps.append({name: value.item() for name, value in measures.items()})
     return steps
 
 

@@ -100,15 +100,10 @@ def test_the_report_reads_only_a_run_directory(path):
 
 
 def test_only_the_game_decides_who_is_held_constant():
-    """Besides it: averages and restored generators, which nobody trains, and numbers and pictures on their way out."""
+    """Besides it: averages and restored generators, which nobody trains; pictures, norms and files on their way out."""
     assert users("requires_grad_") <= {"game.py", "training/ema.py", "training/restore.py"}
-    assert users("detach") <= {"game.py", "data/pictures.py", *training_readings()}
+    assert users("detach") <= {"game.py", "data/pictures.py", "training/checkpoint.py", "training/loop.py"}
     assert "game.py" in users("detach") & users("requires_grad_")
-
-
-def training_readings():
-    """Where training reads norms and tensors for its record, its checks and its checkpoints."""
-    return {f"training/{name}.py" for name in ("checks", "checkpoint", "engine", "loop", "sampling", "tick")}
 
 
 def test_only_the_engine_knows_processes():
