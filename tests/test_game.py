@@ -158,6 +158,19 @@ def test_augmented_products_are_those_of_plain_differentiation(kind):
     assert (expected.field - plain.field).norm() > 1e-3 * plain.field.norm()
 
 
+def test_live_gradients_run_through_their_own_player_only():
+    """What the discriminator is given and holds, at each of its four calls."""
+    game, batch = generation(*tiny("mlp"), loss=losses.relativistic), batch_for("mlp")
+    seen = []
+    game.discriminator.register_forward_pre_hook(
+        lambda player, given: seen.append((given[0].requires_grad, next(player.parameters()).requires_grad))
+    )
+    fake = game.generate(batch)
+    game.discriminator_gradient(batch, fake)
+    game.generator_gradient(batch, fake)
+    assert seen == [(False, True), (False, True), (False, False), (True, False)]
+
+
 @every_loss
 def test_cross_derivatives_are_there(loss):
     """With detached samples both would be zero, and every second-order method plain gradient descent."""
@@ -427,14 +440,26 @@ def test_plain_modules_with_operations_in_place(weights):
     assert_near(torch.cat([t.flatten() for t in gradient.tensors]), expected.field[game.sizes[0] :])
 
 
-@pytest.mark.parametrize("sharing", ["module", "parameter"])
-def test_shared_parameters_count_once(sharing):
+class Twice(nn.Linear):
+    """One parameter under two names, both used."""
+
+    def __init__(self):
+        super().__init__(6, 6)
+        self.again = self.weight
+
+    def forward(self, x):
+        return super().forward(x) @ self.again
+
+
+def shared(kind):
     first, second = nn.Linear(6, 6), nn.Linear(6, 6)
-    if sharing == "module":
-        second = first
-    else:
-        second.weight, second.bias = first.weight, first.bias
-    game, batch = plain_game(first, nn.Tanh(), second, weights=PENALTY_WEIGHTS["r1"]), batch_for("mlp")
+    second.weight, second.bias = first.weight, first.bias
+    return {"module": [first, nn.Tanh(), first], "parameter": [first, nn.Tanh(), second], "name": [Twice()]}[kind]
+
+
+@pytest.mark.parametrize("kind", ["module", "parameter", "name"])
+def test_shared_parameters_count_once(kind):
+    game, batch = plain_game(*shared(kind), weights=PENALTY_WEIGHTS["r1"]), batch_for("mlp")
     assert game.sizes[1] == (3 * 6 + 6) + (36 + 6) + (6 + 1)
     before = everything(game)
     assert_products(game, batch, Oracle(*game.players, losses.relativistic, PENALTY_WEIGHTS["r1"], batch))
