@@ -305,6 +305,7 @@ def test_a_crash_at_any_operation_leaves_the_old_checkpoint_or_the_new_one(tmp_p
 
         status = in_child(crash)
         values.append(value_of(directory))
+        assert all(is_sound(path) for path in checkpoint_paths(directory))
         save(directory, 3, 3.0)
         keep_newest(directory, 1)
         assert {path.name for path in directory.iterdir()} == {"images-000000003", "latest"}
@@ -359,6 +360,24 @@ def test_a_failing_fsync_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(OSError, match="Input/output"):
             save(tmp_path, 2, 2.0)
     assert value_of(tmp_path) == 1.0
+
+
+def test_every_file_reaches_the_disk_before_the_checkpoint_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[str] = []
+    original = os.fsync
+
+    def record(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).relative_to(tmp_path).as_posix())
+        original(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    save(tmp_path, 1)
+    aside = ".writing-images-000000001"
+    assert synced[:5] == [*(f"{aside}/{name}" for name in FILES), aside]
+    assert synced[5] == "."
+    assert synced[6].startswith(".writing-latest")
 
 
 def test_a_state_that_is_not_json_is_never_saved(tmp_path: Path):

@@ -34,10 +34,12 @@ def test_alone_every_collective_is_the_identity():
 
 
 def test_denormals_are_flushed_within_and_as_before_afterwards():
-    before = denormals_flushed(1)
-    with engine("cpu"):
-        assert denormals_flushed(1)
-    assert denormals_flushed(1) == before
+    for before in (False, True):
+        torch.set_flush_denormal(before)
+        with engine("cpu"):
+            assert denormals_flushed(1)
+        assert denormals_flushed(1) == before
+    torch.set_flush_denormal(False)
 
 
 THREADS = """
@@ -59,6 +61,20 @@ def test_what_the_leader_raises_is_raised():
 
     with pytest.raises(ZeroDivisionError):
         Engine(torch.device("cpu")).lead(fail)
+
+
+def test_the_leader_lets_the_others_know_before_it_raises():
+    told = []
+
+    class Leader(Engine):
+        def agree(self, number: int) -> int:
+            told.append(number)
+            return number
+
+    with pytest.raises(ZeroDivisionError):
+        Leader(torch.device("cpu"), 0, 2).lead(lambda: 1 / 0)
+    Leader(torch.device("cpu"), 0, 2).lead(lambda: None)
+    assert told == [1, 0]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ import gc
 import os
 from pathlib import Path
 
+import pytest
 import torch
 
 from nablagan.optim import constant
 from nablagan.training.loop import prepare, steps
 from nablagan.training.session import Limits, Session
 from nablagan.training.signals import Signals
+from nablagan.types import InputError
 from runs import ALONE, BATCH, images, images_run, points, points_run
 
 
@@ -35,6 +37,35 @@ def test_optimisers_follow_their_schedules():
             assert optimizer.param_groups[0]["lr"] == run.generator_adam.learning_rate(before)
             assert optimizer.param_groups[0]["betas"] == (0.0, run.generator_adam.beta2(before))
     assert state.images_seen == run.images
+
+
+def test_returning_to_the_start_forgets_adams_moments():
+    state = prepare(images_run(), (1, 8, 8), 3, ALONE)
+    start = {file: {k: v.clone() for k, v in group.items()} for file, group in state.tensors().items()}
+    assert start["optimizers"] == {}
+    next(steps(state, Session(state, Path("unused"), images(), ALONE, ()).sampler))
+    assert state.tensors()["optimizers"]
+    state.load(start, {"images_seen": 0, "skipped": 0, "failures": [], "elapsed_seconds": 0})
+    assert state.tensors()["optimizers"] == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "tensor"),
+    [
+        ("optimizers", "generator.0.exp_avg", torch.zeros(1)),
+        ("optimizers", "generator.99.exp_avg", torch.zeros(1)),
+        ("optimizers", "nobody.0.exp_avg", torch.zeros(1)),
+        ("optimizers", "generator", torch.zeros(1)),
+        ("generator", "surplus", torch.zeros(1)),
+    ],
+)
+def test_tensors_of_another_run_are_refused(file: str, name: str, tensor: torch.Tensor):
+    state = prepare(images_run(), (1, 8, 8), 3, ALONE)
+    next(steps(state, Session(state, Path("unused"), images(), ALONE, ()).sampler))
+    tensors = state.tensors()
+    tensors[file] = {**tensors[file], name: tensor}
+    with pytest.raises(InputError, match="does not fit this run"):
+        state.load(tensors, {"images_seen": 0, "skipped": 0, "failures": [], "elapsed_seconds": 0})
 
 
 def test_augmentation_follows_its_probability():
