@@ -69,6 +69,10 @@ GRADIENTS = (
     "The length of each player's gradient: a steady level is healthy, a climb over orders of magnitude announces "
     "divergence, and a fall towards 0 means that a player has nothing left to learn from."
 )
+PARAMETERS = (
+    "The length of each player's weights: slow growth is normal, a jump or a curve that bends upwards means that the "
+    "steps are too long."
+)
 PENALTIES = (
     "Half the squared gradient of the discriminator in its input, unweighted: how steep it is at real (r1) and at "
     "generated (r2) samples; a jump is a sign that it has begun to memorise single images."
