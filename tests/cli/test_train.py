@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from safetensors.torch import load_file
 
 from nablagan.cli.main import main
 from nablagan.cli.train import count, next_directory
@@ -122,6 +123,24 @@ def test_a_time_limit_stops_a_run_that_goes_on_later(train, tmp_path):
     assert code == 0
     assert "going on from 16 images" in printed.err
     assert "done at 96 images" in printed.out
+
+
+def test_a_new_run_begins_with_the_players_of_another(train, tmp_path, capsys):
+    train()
+    options = ["--cache", str(tmp_path / "cache"), "--size", "tiny", "--batch", "16", "--images", "16"]
+    argv = ["train", "--init-from", str(tmp_path / "run"), "--out", str(tmp_path / "second"), *options]
+    assert main(argv) == 0
+    first, second = (
+        load_file(tmp_path / name / "generator.safetensors")
+        for name in ("run/checkpoints/images-000000096", "second/checkpoints/images-000000000")
+    )
+    assert all(first[name].equal(second[name]) for name in first)
+    assert events(tmp_path / "second", "start")[0]["init_from"] == str(tmp_path / "run")
+    capsys.readouterr()
+    for other in (["--unconditional"], ["--latent-size", "8"]):
+        assert main([*argv, "--out", str(tmp_path / "third"), *other]) == 2
+        assert "the players to start from are not like this run's" in capsys.readouterr().err
+    assert main([*argv, "--out", str(tmp_path / "third"), "--init-from", str(tmp_path)]) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

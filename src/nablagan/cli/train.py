@@ -28,6 +28,7 @@ examples:
   nablagan train --data train-images-idx3-ubyte.gz --unconditional --seconds 600
   nablagan train r3gan --data photos.zip --images 5M --device cuda --out runs/photos
   nablagan train --out runs/photos ...                 the same command again goes on where it stopped
+  nablagan train --init-from runs/photos --data more/  a new run that begins with the players of another
   torchrun --nproc_per_node=2 -m nablagan train --out runs/two"""
 
 
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved run, parameters and expected time")
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well (needs tensorboard)")
+    parser.add_argument("--init-from", type=Path, metavar="RUN", help="begin with the players of a run or checkpoint")
     parser.add_argument("--accept-changed-data", action="store_true", help="go on although the data have changed")
     parser.add_argument("--json", action="store_true", help="print the result as JSON for programs")
     add_data_arguments(parser)
@@ -128,6 +130,7 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
                 (show.event, *board),
                 show.step,
                 arguments.accept_changed_data,
+                arguments.init_from,
             )
     finally:
         for listener in board:

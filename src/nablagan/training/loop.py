@@ -70,6 +70,17 @@ class State:
         except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
             raise InputError(f"the checkpoint does not fit this run: {error}") from error
 
+    def start_from(self, tensors: Tensors) -> None:
+        """Take another run's players; optimisers, averages and time begin anew. InputError if they are others."""
+        try:
+            self.game.generator.load_state_dict(tensors["generator"])
+            self.game.discriminator.load_state_dict(tensors["discriminator"])
+            for player in self.averages.players.values():
+                player.load_state_dict(tensors["generator"])
+        except (RuntimeError, KeyError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise InputError(f"the players to start from are not like this run's: {reason}") from error
+
     def _load_tensors(self, tensors: Tensors) -> None:
         self.game.generator.load_state_dict(tensors["generator"])
         self.game.discriminator.load_state_dict(tensors["discriminator"])

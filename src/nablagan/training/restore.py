@@ -55,7 +55,7 @@ def load_generator(directory: Path, checkpoint: Path | None = None, half_life: i
     run directory, has no sound checkpoint, or lacks that average.
     """
     run, description = read_config(directory), read_json(directory / "data.json")
-    found = load_checkpoint(checkpoint) if checkpoint else _newest(directory)
+    found = load_checkpoint(checkpoint) if checkpoint else load_found(directory)
     half_life = half_life or run.ema_half_lives[0]
     if half_life not in run.ema_half_lives:
         raise InputError(f"no average with half-life {half_life}: this run keeps {run.ema_half_lives}")
@@ -90,8 +90,12 @@ def read_json(path: Path) -> dict:
         raise InputError(f"{path} cannot be read: {error}") from error
 
 
-def _newest(directory: Path) -> Checkpoint:
-    checkpoint, _ = load_newest(directory / "checkpoints")
+def load_found(path: Path) -> Checkpoint:
+    """The checkpoint at `path`, or the newest sound one of the run at `path`. Raises InputError if there is none."""
+    if (path / "manifest.json").is_file():
+        return load_checkpoint(path)
+    read_config(path)
+    checkpoint, _ = load_newest(path / "checkpoints")
     if checkpoint is None:
-        raise InputError(f"{directory} has no checkpoint yet")
+        raise InputError(f"{path} has no checkpoint yet")
     return checkpoint

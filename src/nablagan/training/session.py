@@ -14,6 +14,7 @@ from nablagan.training.checkpoint import Checkpoint, load_newest
 from nablagan.training.engine import Engine
 from nablagan.training.events import Listener
 from nablagan.training.loop import Diverged, State, check_tensors_finite, prepare, steps
+from nablagan.training.restore import load_found
 from nablagan.training.run import Run
 from nablagan.training.signals import Signals
 from nablagan.training.tick import Tick
@@ -33,6 +34,7 @@ class Result:
     images_seen: int
     reason: str = ""
     signal: int = 0
+    """Its number if a signal stopped it, the same in every process."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ def train(
     listeners: tuple[Listener, ...] = (),
     on_step: Callable[[State], None] = lambda state: None,
     accept_changed_data: bool = False,
+    init_from: Path | None = None,
 ) -> Result:
     """Train `run` in `directory`, from its newest sound checkpoint if there is one, and say how it ended.
 
     Every process calls it; the leading one owns and writes the directory. `listeners` hear each event (in the leading
     process), `on_step` each step. A finished run goes on when more images are asked for, and is left alone otherwise.
+    `init_from`, a run or one of its checkpoints, gives a new run its players.
     Raises InputError if the directory is in use, cannot be written, or belongs to another run or data set.
     """
     checks.check_divisible(run, engine)
@@ -68,7 +72,7 @@ def train(
         session.lead(lambda: stack.enter_context(owned(directory)))
         stack.callback(session.writer.close)
         signals = stack.enter_context(Signals())
-        if finished := session.open(accept_changed_data):
+        if finished := session.open(accept_changed_data, init_from):
             return finished
         return session.play(signals, limits, on_step)
 
@@ -111,13 +115,15 @@ class Session:
 
     # --- opening -------------------------------------------------------------------------------------------
 
-    def open(self, accept_changed_data: bool) -> Result | None:
+    def open(self, accept_changed_data: bool, init_from: Path | None = None) -> Result | None:
         """Resume from the newest sound checkpoint, or save the first one; a Result if there is nothing to do."""
         checkpoint, problems = load_newest(self.directory / "checkpoints")
         if checkpoint is None:
             self._check_untouched()
+            if init_from is not None:
+                self.state.start_from(load_found(init_from).tensors)
             self.engine.wait()
-            self.lead(self.writer.begin)
+            self.lead(lambda: self.writer.begin(init_from))
             self.saved_at = self.state.images_seen
             return None
         warnings = [f"{problem}; resumed from {checkpoint.path.name}" for problem in problems]
@@ -168,7 +174,7 @@ class Session:
                 continue
             if reason:
                 self.lead(lambda: self.writer.end("stopped", reason))  # noqa: B023
-                return Result("stopped", self.state.images_seen, reason, signals.received)
+                return Result("stopped", self.state.images_seen, reason, self.engine.agree(signals.received))
             self.lead(self.writer.finish)
             return Result("done", self.state.images_seen)
 

@@ -44,13 +44,14 @@ class Writer:
 
     # --- beginning and end ---------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """The first files of a new run, and its first checkpoint."""
+    def begin(self, init_from: Path | None = None) -> None:
+        """The first files of a new run, and its first checkpoint; `init_from` is where its players come from."""
         self._describe()
         self.log.cut(0)
         generator, discriminator = (parameter_count(player) for player in self.state.game.players)
         counts = {"generator": generator, "discriminator": discriminator}
-        self.event("start", parameters=counts, time={"unix": time.time()})
+        origin = {"init_from": str(init_from)} if init_from else {}
+        self.event("start", parameters=counts, **origin, time={"unix": time.time()})
         with self._stage("pictures"):
             write_picture(self.directory / "samples/real.png", sampling.real_picture(self.run, self.dataset))
         self.draw()
