@@ -2,10 +2,10 @@
 
     python benchmarks/equal_time.py --data FOLDER_OF_FASHION_MNIST [--seconds 180] [--only strided,plain] [--out DIR]
 
-Every candidate trains without labels on the same data for the same time; its schedules end with it, which a few
-timed steps translate into images. The figure is the kernel distance (unbiased, polynomial kernel of degree 3, Binkowski
-et al. 2018) between 2,000 samples of the averaged generator and 2,000 real images, on features of a small classifier
-that is trained here on the data's labels; a second set of real images shows where zero is. Grids of samples go to --out.
+Every candidate trains without labels on the same data for the same time; its schedules end with it, which a few timed
+steps translate into images. The figure is the kernel distance (unbiased, polynomial kernel of degree 3, Binkowski et
+al. 2018) between 2,000 samples of the averaged generator and 2,000 real images, on features of a small classifier that
+is trained here on the data's labels; a second set of real images shows where zero is. Grids of samples go to --out.
 """
 
 import argparse
