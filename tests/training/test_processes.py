@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_only_the_leading_process_tells(alone: Path, together: Path):
 def test_a_signal_to_one_process_stops_both_at_the_same_step(together: Path):
     for rank in (0, 1):
         outcome = json.loads((together / f"rank-{rank}.json").read_text())
-        assert outcome["stopped"] == ["stopped", STOP]
+        assert outcome["stopped"] == ["stopped", STOP, signal.SIGTERM]
         assert outcome["done"] == ["done", TWENTY_STEPS.images]
 
 

@@ -25,7 +25,10 @@ def together(directory: Path, engine: Engine) -> None:
 
     stopped = train(TWENTY_STEPS, directory / "run", images(), engine, on_step=on_step)
     done = train(TWENTY_STEPS, directory / "run", images(), engine)
-    outcome = {"stopped": [stopped.status, stopped.images_seen], "done": [done.status, done.images_seen]}
+    outcome = {
+        "stopped": [stopped.status, stopped.images_seen, stopped.signal],
+        "done": [done.status, done.images_seen],
+    }
     outcome["failed"] = failing_disk(directory / "failing", engine)
     (directory / f"rank-{engine.rank}.json").write_text(json.dumps(outcome))
 
