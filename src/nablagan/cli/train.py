@@ -114,10 +114,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", arguments: argparse.Namespace) -> int:
     from nablagan.cli import display
+    from nablagan.training.engine import LeaderFailed
     from nablagan.training.session import Limits, train
     from nablagan.training.tensorboard import TensorBoard
 
-    board = [TensorBoard(directory)] if arguments.tensorboard and here.leads else []
+    board = [TensorBoard(directory)] if arguments.tensorboard else []  # in every process: all miss the package or none
     show = display.training_display(run, directory, quiet=arguments.json or not here.leads)
     try:
         with show:
@@ -132,6 +133,8 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
                 arguments.accept_changed_data,
                 arguments.init_from,
             )
+    except LeaderFailed:  # it has told why; this process has nothing to add
+        return 2
     finally:
         for listener in board:
             listener.close()
