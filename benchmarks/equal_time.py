@@ -57,9 +57,9 @@ def plain(facts: Facts, options: Options) -> Run:
     )
 
 
-def nearest(facts: Facts, options: Options) -> Run:
-    """`strided` with nearest-neighbour upsampling and a 3x3 convolution instead of a transposed one."""
-    return with_options(facts, options, {"upsampling": dcgan.NearestConvolution}, {})
+def transposed(facts: Facts, options: Options) -> Run:
+    """`strided` with transposed convolutions instead of nearest-neighbour upsampling and 3x3 convolutions."""
+    return with_options(facts, options, {"upsampling": dcgan.TransposedConvolution}, {})
 
 
 def kernel_4(facts: Facts, options: Options) -> Run:
@@ -67,9 +67,9 @@ def kernel_4(facts: Facts, options: Options) -> Run:
     return with_options(facts, options, {}, {"kernel": 4})
 
 
-def nearest_kernel_4(facts: Facts, options: Options) -> Run:
+def transposed_kernel_4(facts: Facts, options: Options) -> Run:
     """Both of these."""
-    return with_options(facts, options, {"upsampling": dcgan.NearestConvolution}, {"kernel": 4})
+    return with_options(facts, options, {"upsampling": dcgan.TransposedConvolution}, {"kernel": 4})
 
 
 def augmented(facts: Facts, options: Options) -> Run:
@@ -91,9 +91,9 @@ def with_options(facts: Facts, options: Options, generator: dict[str, Any], disc
 
 CANDIDATES: dict[str, Callable[[Facts, Options], Run]] = {
     "strided": recipes.strided,
-    "nearest": nearest,
     "kernel_4": kernel_4,
-    "nearest_kernel_4": nearest_kernel_4,
+    "transposed": transposed,
+    "transposed_kernel_4": transposed_kernel_4,
     "augmented": augmented,
     "plain": plain,
     "r3gan": recipes.r3gan,

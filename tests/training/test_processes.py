@@ -101,7 +101,7 @@ def test_one_process_goes_on_where_two_had_to_stop(tmp_path: Path, alone: Path, 
 
 
 def test_a_killed_process_is_restarted_and_the_run_is_the_same(tmp_path: Path, alone: Path):
-    torchrun(tmp_path / "killed", "killed", "--max-restarts=1")
+    torchrun(tmp_path / "killed", "killed", "--max-restarts=3")  # gloo may fail to connect again
     assert worst_difference(alone, tmp_path / "killed/run") < 1e-12
     assert len(events(tmp_path / "killed/run", "resume")) == 1
 

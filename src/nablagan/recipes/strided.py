@@ -33,7 +33,7 @@ def strided(facts: Facts, options: Options) -> Run:
     probability = options.augmentation_probability
     return Run(
         recipe="strided",
-        generator=PlayerSettings(dcgan.generator, size | {"upsampling": dcgan.TransposedConvolution, "gains": True}),
+        generator=PlayerSettings(dcgan.generator, size | {"gains": True}),
         discriminator=PlayerSettings(dcgan.discriminator, size | {"kernel": 3}),
         loss=options.loss or losses.relativistic,
         generator_adam=AdamSettings(falling, constant(0.99)),
