@@ -7,10 +7,10 @@ from nablagan.recipes.options import Facts, Options, shared_settings
 from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
 from nablagan.types import InputError
 
-IMAGES = {"cpu": 128_000, "cuda": 2_000_000}
+IMAGES = {"cpu": 96_000, "cuda": 2_000_000}
 SIZE = {"cpu": "small", "cuda": "base"}
 BATCH_SIZE = 64
-LEARNING_RATE, LEARNING_RATE_END = 1e-3, 2.5e-4
+LEARNING_RATE, LEARNING_RATE_END = 2e-3, 5e-4
 GAMMA_AT_32 = 1.0
 """At 32x32 and at the start; it grows with the number of pixels (StyleGAN2-ADA's rule) and falls tenfold."""
 AUGMENTATIONS = ()
@@ -18,7 +18,7 @@ AUGMENTATION_PROBABILITY = 0.0
 
 
 def strided(facts: Facts, options: Options) -> Run:
-    """A run of strided convolutions, relativistic loss, R1 + R2, Adam 1e-3 (0, .99), averaged generator.
+    """A run of strided convolutions, relativistic loss, R1 + R2, Adam 2e-3 (0, .99), averaged generator.
 
     # Unlike R3GAN: no residual blocks, which on two cores make a quarter of the steps. Raises InputError for points.
     """
