@@ -38,6 +38,7 @@ def test_requests_that_are_possible(resolution):
     [
         (30, None, None, "resolution 30 is not usable.*nearest usable one is 32"),
         ((64, 100), None, None, "64x100.*64x96"),
+        ((40, 28), None, None, "40x28.*nearest usable size is 40x32"),  # each side alone would be
         (0, None, None, "not usable"),
         (-8, None, None, "not usable"),
         (4096, None, None, "at most to 2048"),
@@ -62,6 +63,7 @@ def test_requests_that_are_refused(resolution, channels, fit, words):
         ({(100, 200): 9, (50, 300): 1}, False, Request(), (64, 64, 3, "crop")),
         ({(30, 50): 9}, False, Request(), (16, 16, 3, "crop")),
         ({(3, 3): 9}, False, Request(), (8, 8, 3, "crop")),
+        ({(16, 128): 9}, False, Request(), (16, 16, 3, "crop")),  # 4 doublings of one side, 1 of the other
         ({(300, 200): 9}, True, Request((128, 64), 3, "pad"), (128, 64, 3, "pad")),
     ],
 )
@@ -91,6 +93,11 @@ def test_policy_for_pictures(sizes, grey, request_, expected):
 def test_policy_for_arrays(channels, height, width, request_, expected):
     policy = policy_for_array(request_, channels, height, width)
     assert (policy.height, policy.width, policy.channels, policy.fit) == expected
+
+
+def test_image_files_have_one_channel_or_three():
+    with pytest.raises(InputError, match="channels 2 is not possible for image files"):
+        policy_for_pictures(Request(None, 2), Counter({(8, 8): 9}), False)
 
 
 def test_channels_that_cannot_be_made_are_refused():

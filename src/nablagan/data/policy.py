@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from nablagan.players import layers
 from nablagan.types import InputError
 
 FITS = ("crop", "pad", "stretch", "border")
@@ -62,7 +63,12 @@ def nearest_usable(side: int) -> int:
 
 
 def policy_for_pictures(request: Request, sizes: Counter[tuple[int, int]], all_grey: bool) -> Policy:
-    """Policy for image files; `sizes` counts their (height, width) as shown, after EXIF rotation."""
+    """Policy for image files; `sizes` counts their (height, width) as shown, after EXIF rotation.
+
+    Raises InputError for channels that image files do not have.
+    """
+    if request.channels not in (None, 1, 3):
+        raise InputError(f"channels {request.channels} is not possible for image files; give 1 (grey) or 3 (colour)")
     channels = request.channels or (1 if all_grey else 3)
     fit = request.fit or "crop"
     if request.size is not None:
@@ -101,6 +107,7 @@ def _checked_size(resolution: int | tuple[int, int]) -> tuple[int, int]:
             f"resolution {'x'.join(map(str, dict.fromkeys(size)))} is not usable: players double 4, 5, 6 or "
             f"7 at least once and at most to {LARGEST_SIDE}; the nearest usable one is {nearest}"
         )
+    layers.stages(*size)  # raises InputError where one side cannot be halved as often as the other
     return size[0], size[1]
 
 
@@ -113,6 +120,11 @@ def _square(channels: int, fit: str, short_side: int) -> Policy:
 
 
 def _can_keep(height: int, width: int) -> bool:
+    """Whether players make this shape: each side by doubling, and both by as many doublings."""
+    try:
+        layers.stages(height, width)
+    except InputError:
+        return False
     return all(is_usable(side) and side <= LARGEST_SIDE for side in (height, width))
 
 
