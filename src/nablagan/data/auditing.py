@@ -42,7 +42,7 @@ def contact_sheet(dataset: Dataset, columns: int = 12, rows: int = 8) -> Image.I
     if dataset.labels is None:
         chosen = _spread(len(dataset), columns * rows)
         return picture_grid(_small(dataset.samples[chosen]), columns)
-    shown = [np.flatnonzero(dataset.labels == index) for index in range(len(dataset.classes))][:SHEET_CLASSES]
+    shown = [np.flatnonzero(dataset.labels == index) for index in range(min(len(dataset.classes), SHEET_CLASSES))]
     cells = np.full((len(shown), columns, *dataset.shape), 255, np.uint8)
     for row, members in enumerate(shown):
         chosen = members[_spread(len(members), columns)]
