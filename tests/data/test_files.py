@@ -57,11 +57,3 @@ def test_two_processes_write_aside_under_different_names(tmp_path, monkeypatch):
         monkeypatch.setattr(files.os, "getpid", lambda pid=pid: pid)
         files.write_bytes(tmp_path / "a.bin", b"content")
     assert len(set(names)) == 2
-
-
-def test_a_closed_file_is_synced(tmp_path):
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"content")
-    files.sync_file(path)
-    with pytest.raises(FileNotFoundError):
-        files.sync_file(tmp_path / "b.bin")

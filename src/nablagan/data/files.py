@@ -28,12 +28,6 @@ def sync_stream(stream: BinaryIO | TextIO) -> None:
     os.fsync(stream.fileno())
 
 
-def sync_file(path: Path) -> None:
-    """A closed file's content reaches the disk."""
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
-
-
 def sync_directory(path: Path) -> None:
     """Renames inside the directory reach the disk."""
     descriptor = os.open(path, os.O_RDONLY)
