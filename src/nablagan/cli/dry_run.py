@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nablagan.data import Dataset
+    from nablagan.data.sampler import Sampler
     from nablagan.training.engine import Engine
+    from nablagan.training.loop import State
     from nablagan.training.run import Run
 
 WARM_UP, TIMED = 2, 6
@@ -30,11 +32,16 @@ def show_dry_run(run: "Run", dataset: "Dataset", here: "Engine", as_json: bool) 
 
 
 def measured(run: "Run", dataset: "Dataset", here: "Engine") -> dict[str, Any]:
-    """Parameters of both players, images a second and expected seconds (training steps only)."""
+    """Parameters of both players, images a second and expected seconds (training steps only).
+
+    Raises InputError for what training would refuse at its beginning, or would not survive.
+    """
     from nablagan.data.sampler import Sampler
     from nablagan.players import parameter_count
-    from nablagan.training.loop import prepare, steps
+    from nablagan.training.checks import check_divisible
+    from nablagan.training.loop import prepare
 
+    check_divisible(run, here)
     state = prepare(run, dataset.shape, len(dataset.classes), here)
     sampler = Sampler(
         dataset,
@@ -48,11 +55,7 @@ def measured(run: "Run", dataset: "Dataset", here: "Engine") -> dict[str, Any]:
         run.torch_dtype,
     )
     generator, discriminator = map(parameter_count, state.game.players)
-    times = [time.perf_counter()]
-    for _ in steps(state, sampler):
-        times.append(time.perf_counter())
-        if len(times) > WARM_UP + TIMED:
-            break
+    times = step_times(state, sampler)
     warm_up = min(WARM_UP, len(times) - 2)
     speed = run.batch_size * (len(times) - 1 - warm_up) / (times[-1] - times[warm_up])
     return {
@@ -60,3 +63,19 @@ def measured(run: "Run", dataset: "Dataset", here: "Engine") -> dict[str, Any]:
         "images_per_second": speed,
         "expected_seconds": run.images / speed,
     }
+
+
+def step_times(state: "State", sampler: "Sampler") -> list[float]:
+    """The moments before and after each of the first steps, in seconds."""
+    from nablagan.training.loop import Diverged, steps
+    from nablagan.types import InputError
+
+    times = [time.perf_counter()]
+    try:
+        for _ in steps(state, sampler):
+            times.append(time.perf_counter())
+            if len(times) > WARM_UP + TIMED:
+                break
+    except Diverged as failure:
+        raise InputError(f"this run diverges in its first steps ({failure}): lower --learning-rate") from failure
+    return times
