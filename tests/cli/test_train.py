@@ -61,6 +61,10 @@ def test_other_settings_in_the_same_directory_are_refused(train):
     assert code == 2
     assert "other settings" in printed.err
     assert "weight" in printed.err
+    code, printed = train("--images", "960")
+    assert code == 2
+    assert "images: 96 there, 960 now" in printed.err
+    assert "--init-from" in printed.err
 
 
 def test_json_is_one_object_on_standard_output(train, tmp_path):
@@ -105,6 +109,9 @@ def test_dry_run_writes_nothing(train, tmp_path):
     assert not (tmp_path / "run").exists()
     code, printed = train("--dry-run")
     assert "expected time:" in printed.out
+    code, printed = train("--dry-run", "--learning-rate", "1e30", "--loss", "least_squares")
+    assert code == 2
+    assert "diverges in its first steps" in printed.err
 
 
 def test_diverged_training_ends_with_3_and_a_report(train, tmp_path):

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nablagan.data.dataset import Dataset
+from nablagan.losses import relativistic_average
 from nablagan.training.engine import Engine
 from nablagan.training.restore import read_json
 from nablagan.training.run import Run, from_json, to_json
@@ -28,7 +29,7 @@ def check_divisible(run: Run, engine: Engine) -> None:
             f"batch size {run.batch_size} does not divide into {engine.processes} processes: "
             f"use a multiple of {engine.processes}"
         )
-    if engine.processes > 1 and run.loss.__name__ == "relativistic_average":
+    if engine.processes > 1 and run.loss is relativistic_average:
         raise InputError(
             "the relativistic_average loss uses means over the whole batch, which processes do not share: "
             "use --loss relativistic, or one process"
@@ -67,15 +68,18 @@ def changed_data(dataset: Dataset, directory: Path) -> InputError:
 
 
 def check_same_run(kept: Mapping[str, Any], run: Run, directory: Path) -> None:
-    """Raise InputError naming the settings that differ from those of the directory's run, except MAY_CHANGE."""
-    before, now = (
-        {key: value for key, value in settings.items() if key not in MAY_CHANGE}
-        for settings in (to_json(from_json(kept)), to_json(run))
-    )
+    """Raise InputError naming the settings that differ from those of the directory's run, except MAY_CHANGE.
+
+    Where others differ too, the number of images is named first: schedules and averages end with it.
+    """
+    there, here = to_json(from_json(kept)), to_json(run)
+    before, now = ({k: v for k, v in settings.items() if k not in MAY_CHANGE} for settings in (there, here))
     if before != now:
+        images = differences(there["images"], here["images"], "images")
+        lines = itertools.chain(images, differences(before, now))
         raise InputError(
-            f"{directory} holds a run with other settings ({shown(differences(before, now))}): "
-            "repeat its settings to resume it, or train into another --out"
+            f"{directory} holds a run with other settings ({shown(lines)}): repeat its settings to resume it, "
+            "or train into another --out, with --init-from to begin with its players"
         )
 
 
