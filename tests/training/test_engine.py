@@ -17,6 +17,8 @@ def test_devices_by_name():
     assert choose("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(InputError, match="no device 'gpu'"):
         choose("gpu")
+    with pytest.raises(InputError, match="device 'meta' is not supported"):
+        choose("meta")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")

@@ -115,9 +115,13 @@ def choose(device: str, local_rank: int = 0) -> torch.device:
         chosen = torch.device(device)
     except RuntimeError as error:
         raise InputError(f"no device '{device}': use auto, cpu, cuda or cuda:N") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise InputError(f"device '{device}' is not supported: use auto, cpu, cuda or cuda:N")
     if chosen.type == "cuda":
         if not torch.cuda.is_available():
             raise InputError(f"no CUDA device here for '{device}': use --device cpu")
         chosen = torch.device("cuda", local_rank if chosen.index is None else chosen.index)
+        if chosen.index >= torch.cuda.device_count():
+            raise InputError(f"no device '{chosen}': this machine has {torch.cuda.device_count()} CUDA devices")
         torch.cuda.set_device(chosen)
     return chosen
