@@ -49,6 +49,8 @@ def test_wrong_requests_are_refused(straight: Path, tmp_path: Path):
         trained.samples(4, label=torch.zeros(3, dtype=torch.long))
     with pytest.raises(InputError, match="count is 0"):
         trained.samples(0)
+    with pytest.raises(InputError, match="seed is -1"):
+        trained.samples(4, seed=-1)
     with pytest.raises(InputError, match="half-life 7: this run keeps"):
         load_generator(straight, half_life=7)
     with pytest.raises(InputError, match="not a run directory"):

@@ -29,8 +29,9 @@ class Trained:
         `label`: one class, (count,) classes, or None for classes in turn. Raises InputError for a class that is not
         there.
         """
-        if count < 1:
-            raise InputError(f"count is {count}: give a number >= 1")
+        for name, value, least in (("count", count, 1), ("seed", seed, 0)):
+            if value < least:
+                raise InputError(f"{name} is {value}: give a number >= {least}")
         return samples(self.generator, latents(count, self.run.latent_size, seed), self._labels(count, label))
 
     def _labels(self, count: int, label: Tensor | int | None) -> Tensor | None:
