@@ -1,5 +1,6 @@
 """A run as JSON and back, and what is refused."""
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -46,6 +47,8 @@ def test_functions_are_named_and_found():
 def test_a_function_without_an_importable_name_is_refused():
     with pytest.raises(InputError, match="define it at the top level"):
         reference(lambda x: x)
+    with pytest.raises(InputError, match="has no name to be imported by"):
+        reference(functools.partial(losses.hinge))
 
 
 def test_a_configuration_cannot_import_modules_of_its_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -123,7 +123,9 @@ def to_json(value: Any) -> Any:
 
 
 def reference(thing: Callable[..., Any]) -> str:
-    """The importable name of a function or class, "module:name"."""
+    """The importable name of a function or class, "module:name". Raises InputError for what has none."""
+    if not hasattr(thing, "__qualname__"):  # an object with __call__, a functools.partial
+        raise InputError(f"{thing!r} has no name to be imported by: define a function at the top level of a module")
     name = f"{thing.__module__}:{thing.__qualname__}"
     if "<" in name or resolve(name) is not thing:
         raise InputError(f"{name} cannot be imported by that name: define it at the top level of a module")
