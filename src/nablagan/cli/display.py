@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ TOLD = {
 @contextmanager
 def data_progress(quiet: bool = False) -> Iterator[Callable[[int, int, str], None] | None]:
     """A callback (done, total, text) that draws a bar on standard error when people watch it, else None."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not is_watched():
         yield None
         return
     from rich.console import Console
@@ -43,9 +43,14 @@ def data_progress(quiet: bool = False) -> Iterator[Callable[[int, int, str], Non
 
 def training_display(run: "Run", directory: Path, quiet: bool) -> "Silent":
     """The display for this standard error."""
-    if quiet:
+    if quiet or sys.stderr is None:  # closed by the shell's 2>&-
         return Silent()
-    return Bar(run, directory) if sys.stderr.isatty() else Lines(run, directory)
+    return Bar(run, directory) if is_watched() else Lines(run, directory)
+
+
+def is_watched() -> bool:
+    """Whether standard error is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 class Silent:
@@ -89,8 +94,9 @@ class Lines(Silent):
             self.say(TOLD[event["kind"]](event))
 
     def say(self, line: str) -> None:
-        """Print the line at once."""
-        print(line, file=sys.stderr, flush=True)
+        """Print the line at once. When the terminal or pipe has gone, training goes on: events.jsonl tells all."""
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
 
 class Bar(Lines):
@@ -108,7 +114,8 @@ class Bar(Lines):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bars.stop()
+        with suppress(OSError):
+            self.bars.stop()
 
     def step(self, state: "State") -> None:
         """Move the bar."""
@@ -117,7 +124,8 @@ class Bar(Lines):
 
     def say(self, line: str) -> None:
         """Print the line above the bar."""
-        self.bars.console.print(line, markup=False, highlight=False)
+        with suppress(OSError):
+            self.bars.console.print(line, markup=False, highlight=False)
 
 
 class Speed:
@@ -137,7 +145,7 @@ class Speed:
         if end <= start or last <= first:
             return ""
         speed = (last - first) / (end - start)
-        minutes, seconds = divmod(round((self.images - last) / speed), 60)
+        minutes, seconds = divmod(round(max(self.images - last, 0) / speed), 60)  # the last step may go beyond
         left = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if minutes >= 60 else f"{minutes}:{seconds:02d}"
         return f"{speed:,.0f} images/s  {left} left"
 
