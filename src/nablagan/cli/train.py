@@ -1,6 +1,7 @@
 """`nablagan train`: train a GAN in a run directory, or go on with one, and write its report."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default="builtin:digits", help="builtin:NAME, folder, .zip, .npy, .npz or IDX files")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (default runs/NNNNN-DATA-RECIPE, new)")
     parser.add_argument("--images", type=count, metavar="N", help="images to train for, such as 200000, 200k or 5M")
-    parser.add_argument("--seconds", type=float, metavar="S", help="stop after so many seconds; the run can go on")
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="stop after so many seconds in all; the run can go on"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="K", help="of weights, noise and data order (default 0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved run, parameters and expected time")
@@ -161,7 +164,7 @@ def _tell(result: "Result", directory: Path, as_json: bool) -> None:
     reason = f" ({result.reason})" if result.reason and result.status != "failed" else ""
     print(f"{result.status} at {result.images_seen:,} images{reason}")
     print(f"report: {page}")
-    print(f"next:   nablagan sample {directory} --count 64 --out samples")
+    print(f"next:   nablagan sample {shlex.quote(str(directory))} --count 64 --out samples")
 
 
 def _options(arguments: argparse.Namespace) -> "Options":
