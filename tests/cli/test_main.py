@@ -1,5 +1,7 @@
 """The command line's front: help without torch, one line and exit code 2 for what is wrong."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -7,6 +9,7 @@ import pytest
 
 from nablagan import __version__
 from nablagan.cli.main import VERBS, main, parsers
+from nablagan.types import InputError
 
 WRONG = {
     "no verb": ([], "VERB"),
@@ -94,9 +97,31 @@ def test_a_defect_of_ours_keeps_its_traceback(monkeypatch):
         main(["data"])
 
 
+def test_a_message_of_several_lines_becomes_one(monkeypatch, capsys):
+    def refused(arguments):
+        raise InputError("it does not fit:\n\tsize mismatch\n")
+
+    monkeypatch.setattr(VERBS["data"], "run", refused)
+    assert main(["data"]) == 2
+    assert capsys.readouterr().err == "nablagan: error: it does not fit: size mismatch\n"
+
+
 def test_interrupted_outside_training(monkeypatch):
     def interrupted(arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(VERBS["data"], "run", interrupted)
     assert main(["data"]) == 130
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(monkeypatch):
+    def little(arguments):  # less than a buffer: written out only at the end
+        print("a page")
+        return 0
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(VERBS["data"], "run", little)
+        assert main(["data"]) == 128 + signal.SIGPIPE

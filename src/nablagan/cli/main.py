@@ -33,13 +33,16 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (by default the process's) and return the exit code."""
     arguments = parsed(sys.argv[1:] if argv is None else argv)
     try:
-        return VERBS[arguments.verb].run(arguments)
+        code = VERBS[arguments.verb].run(arguments)
+        print(end="", flush=True)  # a reader that has gone is noticed here, not by the interpreter's end
+        return code
     except ValueError as error:
         from nablagan.types import InputError
 
         if not isinstance(error, InputError):
             raise
-        print(f"nablagan: error: {error}", file=sys.stderr)
+        line = " ".join(part.strip() for part in str(error).splitlines())  # torch's own messages have several
+        print(f"nablagan: error: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
