@@ -7,7 +7,7 @@ from nablagan.recipes.options import Facts, Options, shared_settings
 from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
 from nablagan.types import InputError
 
-IMAGES = {"cpu": 96_000, "cuda": 2_000_000}
+IMAGES = {"cpu": 64_000, "cuda": 2_000_000}
 SIZE = {"cpu": "small", "cuda": "base"}
 BATCH_SIZE = 64
 LEARNING_RATE, LEARNING_RATE_END = 2e-3, 5e-4
