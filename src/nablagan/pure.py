@@ -62,18 +62,18 @@ def frozen(*players: nn.Module) -> Iterator[None]:
         for part in {part for parametrizations in lists for part in parametrizations.modules() if part.training}:
             part.training = False
             restored.callback(setattr, part, "training", True)
-        restored.enter_context(_one_seed(players))
+        restored.enter_context(seeded_draws(players, 0))
         restored.enter_context(Elementary())
         yield
 
 
 @contextmanager
-def _one_seed(players: tuple[nn.Module, ...]) -> Iterator[None]:
-    """Random draws on the players' devices start from the same state, and leave the caller's generators alone."""
+def seeded_draws(players: tuple[nn.Module, ...], seed: int) -> Iterator[None]:
+    """Random draws on the players' devices start from `seed`, and leave the caller's generators alone."""
     devices = {p.device.index for player in players for p in player.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=sorted(devices)):
         for generator in [torch.default_generator, *(torch.cuda.default_generators[index] for index in devices)]:
-            generator.manual_seed(0)
+            generator.manual_seed(seed)
         yield
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from nablagan.optim import constant
+from nablagan.players import mlp
 from nablagan.training.loop import prepare, steps
+from nablagan.training.run import PlayerSettings
 from nablagan.training.session import Limits, Session
 from nablagan.training.signals import Signals
 from nablagan.types import InputError
@@ -37,6 +40,32 @@ def test_optimisers_follow_their_schedules():
             assert optimizer.param_groups[0]["lr"] == run.generator_adam.learning_rate(before)
             assert optimizer.param_groups[0]["betas"] == (0.0, run.generator_adam.beta2(before))
     assert state.images_seen == run.images
+
+
+class Forgetful(nn.Module):
+    """A player with a random layer."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__()
+        self.player = mlp.discriminator(*arguments, **options)
+
+    def forward(self, samples, label=None):
+        return self.player(nn.functional.dropout(samples, 0.5), label)
+
+
+def test_random_layers_depend_on_seed_and_images_seen_alone():
+    run = points_run(discriminator=PlayerSettings(Forgetful, {"widths": (8,)}))
+    ends, drawn = [], []
+    for seed, disturbed in ((1, False), (2, True)):
+        state = prepare(run, (2,), 8, ALONE)
+        torch.manual_seed(seed)
+        for _ in steps(state, Session(state, Path("unused"), points(), ALONE, ()).sampler):
+            if disturbed:
+                drawn.append(float(torch.rand(1)))
+        ends.append(state.game.point())
+    assert torch.equal(*ends)
+    torch.manual_seed(2)
+    assert drawn == [float(torch.rand(1)) for _ in drawn]  # the caller's own draws are left alone
 
 
 def test_returning_to_the_start_forgets_adams_moments():

@@ -10,7 +10,7 @@ from nablagan.data.augment import DRAWS
 from nablagan.data.dataset import Dataset, to_tensor
 from nablagan.types import Batch
 
-STREAMS = {"order": 0, "latent": 1, "augmentation": 2, "pictures": 3, "weights": 4, "check": 5}
+STREAMS = {"order": 0, "latent": 1, "augmentation": 2, "pictures": 3, "weights": 4, "layers": 5}
 
 
 def seeded(seed: int, stream: str, counter: int = 0) -> torch.Generator:

@@ -14,6 +14,7 @@ from nablagan.data.sampler import Sampler, seeded
 from nablagan.game import Game
 from nablagan.optim import Update
 from nablagan.optim.updates import norm
+from nablagan.pure import seeded_draws
 from nablagan.tasks import generation
 from nablagan.training.checkpoint import Tensors
 from nablagan.training.ema import Averages
@@ -135,7 +136,8 @@ def steps(state: State, sampler: Sampler) -> Iterator[State]:
         follow_schedules(state)
         batch = sampler.batch(state.images_seen, state.images_seen + state.skipped)
         drawn = time.perf_counter()
-        measures = state.update.step(batch).measures | parameter_norms(state.game)
+        with seeded_draws(state.game.players, layer_seed(state)):
+            measures = state.update.step(batch).measures | parameter_norms(state.game)
         state.measures = dict(zip(measures, torch.stack(list(measures.values())).tolist(), strict=True))
         check_finite(state)
         updated = time.perf_counter()
@@ -144,6 +146,14 @@ def steps(state: State, sampler: Sampler) -> Iterator[State]:
         averaged = time.perf_counter()
         state.seconds = {"data": drawn - started, "update": updated - drawn, "averages": averaged - updated}
         yield state
+
+
+def layer_seed(state: State) -> int:
+    """What the random layers of a step (dropout, say) draw from, so that no random state needs saving.
+
+    Unlike what a batch holds, these draws are other ones when the batch is split over several processes.
+    """
+    return seeded(state.run.seed, "layers", state.images_seen + state.skipped).initial_seed()
 
 
 def follow_schedules(state: State) -> None:
