@@ -7,11 +7,15 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from nablagan.cli.main import main
+from nablagan.cli.sample import _write_images
 from nablagan.cli.train import count, next_directory
+from nablagan.data import to_uint8
 
 TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--cache"]
 
@@ -194,6 +198,15 @@ def test_wrong_requests_for_samples(train, tmp_path, capsys):
         error = capsys.readouterr().err
         assert expected in error
         assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("channels", "whole"), [(1, False), (2, True), (3, False), (5, True)])
+def test_samples_of_many_channels_are_kept_whole(tmp_path, channels, whole):
+    samples = torch.rand(2, channels, 8, 8) * 2 - 1
+    files = _write_images(samples, tmp_path)
+    assert [file.name for file in files] == ["000.png", "001.png", *["samples.npy"] * whole, "grid.png"]
+    if whole:
+        assert np.array_equal(np.load(files[2]), to_uint8(samples))
 
 
 @pytest.mark.parametrize(("text", "expected"), [("200000", 200_000), ("200k", 200_000), ("1.5M", 1_500_000)])

@@ -67,7 +67,9 @@ def _checkpoint(arguments: argparse.Namespace) -> Path | None:
 
 
 def _write_images(samples: Any, out: Path) -> list[Path]:
-    """One PNG a sample and grid.png."""
+    """One PNG a sample and grid.png; samples.npy, uint8 (N, C, H, W), where a PNG does not show every channel."""
+    import numpy as np
+
     from nablagan.cli.display import data_progress
     from nablagan.data import picture_grid, to_uint8
 
@@ -79,6 +81,9 @@ def _write_images(samples: Any, out: Path) -> list[Path]:
                 _picture(pixels).save(files[-1])
             if progress:
                 progress(len(files), len(samples), "writing")
+    if samples.shape[1] not in (1, 3):
+        files.append(out / "samples.npy")
+        np.save(files[-1], to_uint8(samples))
     picture_grid(samples[:400]).save(out / "grid.png")
     return [*files, out / "grid.png"]
 
