@@ -26,7 +26,7 @@ EPILOG = """recipes:
 examples:
   nablagan train                                       real digits, three minutes on two cores
   nablagan train --data photos/ --resolution 64        a folder of images, one class or a folder each
-  nablagan train --data train-images-idx3-ubyte.gz --unconditional --seconds 600
+  nablagan train --data train-images-idx3-ubyte.gz --unconditional --images 300k
   nablagan train r3gan --data photos.zip --images 5M --device cuda --out runs/photos
   nablagan train --out runs/photos ...                 the same command again goes on where it stopped
   nablagan train --init-from runs/photos --data more/  a new run that begins with the players of another
