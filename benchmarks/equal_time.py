@@ -48,10 +48,10 @@ def spectral_discriminator(*arguments: Any, **options: Any) -> nn.Module:
 
 
 def plain(facts: Facts, options: Options) -> Run:
-    """Hinge loss, spectral normalisation, no penalty, Adam 2e-4 (0.5, 0.999): what tutorials do."""
+    """Transposed convolutions, hinge, spectral normalisation, no penalty, Adam 2e-4 (0.5, 0.999): what tutorials do."""
     adam = AdamSettings(constant(2e-4), constant(0.999), beta1=0.5)
     discriminator = PlayerSettings(spectral_discriminator, {"size": "small", "kernel": 3})
-    run = recipes.strided(facts, options)
+    run = transposed(facts, options)
     return replace(
         run, loss=losses.hinge, penalties=(), generator_adam=adam, discriminator_adam=adam, discriminator=discriminator
     )

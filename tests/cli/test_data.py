@@ -84,7 +84,7 @@ def test_names_cannot_control_the_terminal(tmp_path, capsys):
     [
         (["nowhere"], "nowhere does not exist"),
         (["builtin:digit"], "did you mean builtin:digits"),
-        (["builtin:ring", "--resolution", "30"], "resolution 30 is not usable"),
+        (["builtin:ring", "--resolution", "30"], "images of 30x30 cannot be built"),
         (["builtin:ring", "--channels", "0"], "channels 0 is not possible"),
         (["builtin:ring", "--limit-bad", "7"], "limit_bad"),
     ],

@@ -134,7 +134,7 @@ def test_a_limit_beyond_its_range_is_refused(tmp_path, limit):
 
 
 def test_requests_are_checked_before_anything_is_read(tmp_path):
-    with pytest.raises(InputError, match="resolution 30"):
+    with pytest.raises(InputError, match="30x30"):
         open_dataset(tmp_path / "nowhere", resolution=30)
 
 

@@ -20,6 +20,10 @@ from nablagan.types import InputError
         ((96, 64), (6, 4, 4)),
         ((256, 256), (4, 4, 6)),
         ((8, 16), (4, 8, 1)),
+        ((36, 36), (9, 9, 2)),
+        ((96, 32), (12, 4, 3)),
+        ((100, 60), (25, 15, 2)),
+        ((64, 256), (4, 16, 4)),
         ((7, 7), (7, 7, 0)),
         ((2, 3), (2, 3, 0)),
         ((6, 6), (6, 6, 0)),
@@ -52,7 +56,7 @@ def test_an_unusable_size_is_told_the_nearest_usable_one():
         assert abs(nearest[0] - height) + abs(nearest[1] - width) == distance, (height, width, nearest)
 
 
-@pytest.mark.parametrize("size", [(30, 30), (64, 256), (9, 9), (0, 4), (-4, 4)])
+@pytest.mark.parametrize("size", [(30, 30), (64, 1024), (9, 9), (0, 4), (-4, 4), (132, 132)])
 def test_unusable_sizes(size):
     with pytest.raises(InputError, match="nearest usable size is"):
         layers.stages(*size)

@@ -34,3 +34,13 @@ def test_it_is_inert_outside_the_main_thread():
     thread.start()
     thread.join()
     assert heard == [0]
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals() as signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signals.received == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -11,7 +11,7 @@ from nablagan.types import InputError
 FITS = ("crop", "pad", "stretch", "border")
 """crop: cover, cut the rest. pad: fit inside, black bars. stretch: alter the aspect. border: pad only."""
 DEFAULT_LARGEST_SIDE = 64
-LARGEST_SIDE = 2048
+SMALLEST_SIDE, LARGEST_SIDE = 8, 2048
 LARGEST_CHANNEL_COUNT = 64
 
 
@@ -47,19 +47,6 @@ def checked_request(resolution: int | tuple[int, int] | None, channels: int | No
     if channels is not None and not 1 <= channels <= LARGEST_CHANNEL_COUNT:
         raise InputError(f"channels {channels} is not possible; give 1 (grey) or 3 (colour)")
     return Request(None if resolution is None else _checked_size(resolution), channels, fit)
-
-
-def is_usable(side: int) -> bool:
-    """True for a * 2^k, 4 <= a <= 7, k >= 1: what players reach by doubling (8, 10, 12, 14, 16, ...)."""
-    while side > 14 and side % 2 == 0:
-        side //= 2
-    return side in (8, 10, 12, 14)
-
-
-def nearest_usable(side: int) -> int:
-    """The usable side nearest to `side`; the larger of two equally near."""
-    candidates = [first << doublings for doublings in range(1, 10) for first in (4, 5, 6, 7)]
-    return min((c for c in candidates if c <= LARGEST_SIDE), key=lambda c: (abs(c - side), -c))
 
 
 def policy_for_pictures(request: Request, sizes: Counter[tuple[int, int]], all_grey: bool) -> Policy:
@@ -101,13 +88,10 @@ def _checked_size(resolution: int | tuple[int, int]) -> tuple[int, int]:
     size = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
     if len(size) != 2 or not all(isinstance(side, int) for side in size):
         raise InputError(f"resolution {resolution!r} is not possible; give one number, or height and width")
-    if not all(is_usable(side) and side <= LARGEST_SIDE for side in size):
-        nearest = "x".join(str(nearest_usable(side)) for side in dict.fromkeys(size))
-        raise InputError(
-            f"resolution {'x'.join(map(str, dict.fromkeys(size)))} is not usable: players double 4, 5, 6 or "
-            f"7 at least once and at most to {LARGEST_SIDE}; the nearest usable one is {nearest}"
-        )
-    layers.stages(*size)  # raises InputError where one side cannot be halved as often as the other
+    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size):
+        asked = "x".join(map(str, dict.fromkeys(size)))
+        raise InputError(f"resolution {asked} is not possible; give sides from {SMALLEST_SIDE} to {LARGEST_SIDE}")
+    layers.stages(*size)  # raises InputError, with the nearest size that players can make
     return size[0], size[1]
 
 
@@ -120,12 +104,14 @@ def _square(channels: int, fit: str, short_side: int) -> Policy:
 
 
 def _can_keep(height: int, width: int) -> bool:
-    """Whether players make this shape: each side by doubling, and both by as many doublings."""
+    """Whether players make this shape cheaply: from a base of at most 8x8."""
     try:
-        layers.stages(height, width)
+        base_height, base_width, _ = layers.stages(height, width)
     except InputError:
         return False
-    return all(is_usable(side) and side <= LARGEST_SIDE for side in (height, width))
+    return (
+        max(base_height, base_width) <= 8 and SMALLEST_SIDE <= min(height, width) <= max(height, width) <= LARGEST_SIDE
+    )
 
 
 def _next_multiple(side: int) -> int:

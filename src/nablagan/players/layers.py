@@ -5,6 +5,7 @@ the masters stay. No layer couples the samples of a batch. All are ordinary diff
 compose with `torch.func` to any order.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -158,21 +159,31 @@ def master_dtype(module: nn.Module) -> torch.dtype:
 def stages(height: int, width: int) -> tuple[int, int, int]:
     """(base_height, base_width, doublings): height = base_height * 2^doublings, and so for the width.
 
-    Both are halved while both stay even and no side falls below 4. Raises InputError, with the nearest usable
-    size, when a side of what is left exceeds 8.
+    Both are halved while both stay even and no side falls below 4. Usable are multiples of 4 that leave a base of at
+    most 32x32, and others that leave one of at most 8x8. Raises InputError, with the nearest usable size, for the rest.
 
-    >>> stages(32, 32), stages(28, 28), stages(48, 64)
-    ((4, 4, 3), (7, 7, 2), (6, 8, 3))
+    >>> stages(32, 32), stages(28, 28), stages(48, 64), stages(36, 96)
+    ((4, 4, 3), (7, 7, 2), (6, 8, 3), (9, 24, 2))
     """
+    found = _halved(height, width)
+    if not _is_usable(height, width):
+        raise InputError(
+            f"images of {height}x{width} cannot be built by doubling a small base: "
+            "the nearest usable size is {}x{}".format(*_nearest_usable(height, width))
+        )
+    return found
+
+
+def _halved(height: int, width: int) -> tuple[int, int, int]:
     base_height, base_width, doublings = height, width, 0
     while base_height % 2 == base_width % 2 == 0 and min(base_height, base_width) >= 8:
         base_height, base_width, doublings = base_height // 2, base_width // 2, doublings + 1
-    if not 1 <= min(base_height, base_width) <= max(base_height, base_width) <= 8:
-        raise InputError(
-            f"images of {height}x{width} cannot be built by doubling a base of at most 8x8: "
-            "the nearest usable size is {}x{}".format(*_nearest_usable(height, width))
-        )
     return base_height, base_width, doublings
+
+
+def _is_usable(height: int, width: int) -> bool:
+    largest = 32 if height % 4 == width % 4 == 0 else 8
+    return min(height, width) >= 1 and max(_halved(height, width)[:2]) <= largest
 
 
 def image_shape(shape: Sequence[int], player: str) -> tuple[int, int, int]:
@@ -207,9 +218,15 @@ def check_samples(samples: Tensor, shape: Sequence[int], name: str) -> None:
 
 
 def _nearest_usable(height: int, width: int) -> tuple[int, int]:
-    """The usable (height, width) at the smallest total distance, the larger one of two."""
-    candidates = []
-    for doublings in range(max(height, width, 1).bit_length()):
-        sides = [base << doublings for base in range(4 if doublings else 1, 9)]
-        candidates.append(tuple(min(sides, key=lambda s: (abs(s - side), -s)) for side in (height, width)))
-    return min(candidates, key=lambda size: (abs(size[0] - height) + abs(size[1] - width), -size[0] - size[1]))
+    """The usable (height, width) at the smallest total distance, the largest of several."""
+    height, width = max(height, 1), max(width, 1)
+    for distance in itertools.count():
+        found = [
+            (height + up, width + across)
+            for up in range(-distance, distance + 1)
+            for across in {distance - abs(up), abs(up) - distance}
+            if _is_usable(height + up, width + across)
+        ]
+        if found:
+            return max(found, key=lambda size: (sum(size), size))
+    raise AssertionError("4x4 is usable")

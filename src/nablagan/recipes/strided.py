@@ -8,7 +8,6 @@ from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings,
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 64_000, "cuda": 2_000_000}
-SIZE = {"cpu": "small", "cuda": "base"}
 BATCH_SIZE = 64
 LEARNING_RATE, LEARNING_RATE_END = 2e-3, 5e-4
 GAMMA_AT_32 = 1.0
@@ -29,7 +28,7 @@ def strided(facts: Facts, options: Options) -> Run:
     falling = Cosine(rate, rate * LEARNING_RATE_END / LEARNING_RATE, shared["images"])
     gamma = GAMMA_AT_32 * facts.pixels / 32**2 if options.gamma is None else options.gamma
     weight = Cosine(gamma, gamma / 10, shared["images"])
-    size = {"size": options.size or SIZE[facts.device]}
+    size = {"size": options.size or default_size(facts)}
     probability = options.augmentation_probability
     return Run(
         recipe="strided",
@@ -43,3 +42,10 @@ def strided(facts: Facts, options: Options) -> Run:
         augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,
     )
+
+
+def default_size(facts: Facts) -> str:
+    """`base` on a GPU; on a CPU `small` up to 64x64, `tiny` above, where steps take seconds otherwise."""
+    if facts.device == "cuda":
+        return "base"
+    return "small" if facts.pixels <= 64 * 64 else "tiny"
