@@ -81,6 +81,23 @@ def test_second_directional_derivative_has_a_gauss_newton_and_a_curvature_part()
     assert_near((curvature * first**2 + slope * second).sum(0).mean(), expected)
 
 
+def test_r1_is_a_directional_derivative_along_a_constant_direction():
+    """docs/calculus.md: ½||g||² and <v, g> - ½||v||² with v = g held constant have the same value and gradient."""
+    players, batch = tiny("mlp"), batch_for("mlp")
+    _, judge, _, psi, real = arguments(players, batch, generation(*players, loss=LOSSES[0]))
+
+    def slope(p):
+        return torch.func.grad(lambda x: judge(p, x).sum())(real)
+
+    v = slope(psi)
+    exact = torch.func.grad_and_value(lambda p: slope(p).square().sum() / 2)(psi)
+    along = torch.func.grad_and_value(
+        lambda p: torch.func.jvp(lambda x: judge(p, x), (real,), (v,))[1].sum() - v.square().sum() / 2
+    )(psi)
+    for found, expected in zip(along, exact, strict=True):
+        assert_near(found, expected, 1e-12)
+
+
 @every_loss
 def test_logits_in_a_column_are_refused(loss):
     with pytest.raises(InputError, match="squeeze"):
