@@ -1,6 +1,9 @@
 """The verb `verify`."""
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -59,3 +62,11 @@ def test_a_seed_out_of_range_is_one_line(seed: str, capsys: Any) -> None:
     error = capsys.readouterr().err
     assert error.startswith(f"nablagan: error: the seed is {seed}: ")
     assert error.count("\n") == 1
+
+
+def test_a_terminal_without_greek_letters_gets_a_table() -> None:
+    command = [sys.executable, "-m", "nablagan", "verify"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "17 of 17 corrected statements hold" in done.stdout

@@ -58,14 +58,18 @@ def _print_json(findings: "list[Finding]", failing: list[str], seed: int) -> Non
         "differences_tolerance": DIFFERENCES_TOLERANCE,
         "statements": [{key: plain(value) for key, value in finding._asdict().items()} for finding in findings],
     }
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(content, indent=2, allow_nan=False))
 
 
 def _print_table(findings: "list[Finding]", seed: int) -> None:
+    from io import TextIOWrapper
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows ? for them
     table = Table(title=f"The founding article and what is right: float64, 16 samples, seed {seed}")
     table.add_column("")
     table.add_column("statement", ratio=1, overflow="fold")
