@@ -24,6 +24,7 @@ LAYERS = {
     "game": 2,
     "optim": 3,
     "diagnostics": 3,
+    "verification": 3,
     "tasks": 4,
     "data": 4,
     "metrics": 4,

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nablagan import data, losses, optim, penalties, players, recipes, tasks, training
+    from nablagan import closed_form, data, losses, optim, penalties, players, recipes, tasks, training
     from nablagan.game import Game, Jacobian
     from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
 
@@ -19,6 +19,7 @@ __all__ = [
     "Outcome",
     "Pair",
     "PlayerLosses",
+    "closed_form",
     "data",
     "losses",
     "optim",

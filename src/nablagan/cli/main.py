@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from nablagan.cli import data, report, sample, train
+from nablagan.cli import data, report, sample, train, verify
 
-VERBS = {"train": train, "sample": sample, "data": data, "report": report}
+VERBS = {"train": train, "sample": sample, "data": data, "report": report, "verify": verify}
 DESCRIPTION = "Train generative adversarial networks and see what the two-player game is doing."
 EPILOG = """examples:
   nablagan train                          train on real handwritten digits, then open report.html
@@ -18,7 +18,8 @@ EPILOG = """examples:
   nablagan sample runs/00001-digits-strided --count 64 --out samples
   nablagan VERB --help                    options of a verb, with examples
 
-exit codes: 0 done, 2 wrong usage or input, 3 training diverged, 130/143 stopped by a signal"""
+exit codes: 0 done, 1 a statement of `verify` does not hold, 2 wrong usage or input, 3 training diverged,
+130/143 stopped by a signal"""
 
 
 class Parser(argparse.ArgumentParser):
