@@ -84,13 +84,13 @@ def test_rates_on_the_dirac_gan(update, gamma):
 
 
 def test_numbers_of_the_dirac_gan():
-    rates = {optim.Simultaneous: 1.0012492, optim.Extragradient: 0.9987525, optim.Optimistic: 0.9987461}
+    rates = {optim.Simultaneous: 1.0012492, optim.Extragradient: 0.9987523, optim.Optimistic: 0.9987461}
     for update, expected in rates.items():
         assert radius(toys.dirac(), update, 0.1, scale=DELTA) == pytest.approx(expected, abs=6e-8)
     for gamma in (0.1, 0.3, 0.9):  # simultaneous: sqrt(1 - h gamma + h^2/4), diverges iff h > 4 gamma
         expected = math.sqrt(1 - 0.5 * gamma + 0.0625)
         assert radius(toys.dirac(gamma), optim.Simultaneous, 0.5, scale=DELTA) == pytest.approx(expected, abs=1e-8)
-        assert (expected > 1) is (0.5 > 4 * gamma)
+        assert (expected > 1) is (4 * gamma < 0.5)
         alternating = radius(toys.dirac(gamma), optim.Alternating, 0.1, scale=DELTA)
         assert alternating == pytest.approx(math.sqrt(1 - 0.1 * gamma), abs=1e-8)
 
@@ -100,11 +100,11 @@ def test_a_run_decays_at_the_linear_rate():
     game = toys.dirac(0.3)
     game.move_to(torch.tensor([0.01, 0.01]).double())
     play, norms = optim.Simultaneous(game, *sgd(game, 0.1)), []
-    for _ in range(600):
+    for _ in range(1500):
         play.step(toys.EMPTY)
         norms.append(game.point().norm().item())
-    slope = np.polyfit(range(600), np.log(norms), 1)[0]
-    assert math.exp(slope) == pytest.approx(0.986154, abs=2e-5)
+    slope = np.polyfit(range(1500), np.log(norms), 1)[0]
+    assert math.exp(slope) == pytest.approx(0.986154, abs=1e-5)
 
 
 def one(c):
@@ -163,7 +163,10 @@ def test_lead_against_its_recurrence():
     now = before = game.point()
     for _ in range(20):
         play.step(toys.EMPTY)
-        now, before = now - 0.1 * jacobian @ now + (-0.2 * torch.eye(2) - 0.07 * coupling) @ (now - before), now
+        now, before = (
+            now - 0.1 * jacobian @ now + (-0.2 * torch.eye(2).double() - 0.07 * coupling) @ (now - before),
+            now,
+        )
         torch.testing.assert_close(game.point(), now, rtol=1e-12, atol=1e-12)
 
 
@@ -201,7 +204,9 @@ def exact(update, **options):
 
 def dense(game):
     """J on the empty batch, and J without its diagonal blocks."""
-    jacobian = torch.stack([game.jacobian(toys.EMPTY) @ unit for unit in torch.eye(*[len(game.point())] * 2).double()], 1)
+    jacobian = torch.stack(
+        [game.jacobian(toys.EMPTY) @ unit for unit in torch.eye(*[len(game.point())] * 2).double()], 1
+    )
     first = game.sizes[0]
     coupling = jacobian.clone()
     coupling[:first, :first] = coupling[first:, first:] = 0
@@ -273,7 +278,9 @@ def test_consensus_descends_half_the_squared_norm():
             values.append(0.5 * game.field(toys.EMPTY).square().sum())
         halves.append((values[0] - values[1]) / 2e-5)
     game.move_to(start)
-    torch.testing.assert_close(optim.consensus(1.0)(game, toys.EMPTY) - field, torch.stack(halves), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(
+        optim.consensus(1.0)(game, toys.EMPTY) - field, torch.stack(halves), rtol=1e-9, atol=1e-9
+    )
 
 
 def test_rates_of_consensus_and_symplectic_adjustment():
@@ -325,7 +332,9 @@ def test_unrolling_adds_damping():
     """J becomes [[2 K rate c^2, c], [-c, 0]] on bilinear games."""
     for steps, rate, c in ((1, 0.1, 1.5), (4, 0.03, 0.7)):
         found = step_matrix(one(c), partial(optim.Unrolled, steps=steps, rate=rate), 0.2)
-        expected = torch.eye(2).double() - 0.2 * torch.tensor([[2 * steps * rate * c * c, c], [-c, 0.0]]).double()
+        expected = torch.eye(2).double() - 0.2 * torch.tensor(
+            [[2 * steps * rate * c * c, c], [-c, 0.0]], dtype=torch.float64
+        )
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -350,7 +359,7 @@ def test_unrolling_differentiates_through_every_descent():
 
 
 def test_the_penalty_of_ode_gan():
-    """Runge-Kutta with and without: the difference is lr penalty grad_psi |grad_theta L_G|^2, by central differences."""
+    """Runge-Kutta with and without: the difference is lr penalty grad_psi |grad_theta L_G|^2, by differences."""
     game = coupled_game()
     start, ends = game.point(), []
     for penalty in (0.0, 0.2):
