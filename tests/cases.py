@@ -35,7 +35,25 @@ PENALTY_WEIGHTS = {
 }
 """name -> the mapping given to a task."""
 
-UPDATES = (optim.Alternating, optim.Simultaneous)
+UPDATES = (
+    optim.Alternating,
+    optim.Simultaneous,
+    optim.Extragradient,
+    optim.PastExtragradient,
+    optim.Optimistic,
+    optim.Lookahead,
+    optim.NegativeMomentum,
+    optim.SimultaneousNegativeMomentum,
+    optim.Consensus,
+    optim.SymplecticAdjustment,
+    optim.CompetitiveGradientDescent,
+    optim.AdaptiveCompetitiveGradientDescent,
+    optim.Lead,
+    optim.FollowTheRidge,
+    optim.Unrolled,
+    optim.RungeKutta2,
+    optim.RungeKutta4,
+)
 
 PLAYERS = {
     "mlp": (mlp, {}, {}),

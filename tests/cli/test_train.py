@@ -12,10 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from nablagan import optim
 from nablagan.cli.main import main
 from nablagan.cli.sample import _write_images
 from nablagan.cli.train import count, next_directory
 from nablagan.data import to_uint8
+from nablagan.training.run import from_json
 
 TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--cache"]
 
@@ -93,6 +95,37 @@ def test_options_reach_the_run(train, tmp_path):
     assert config["augmentation_probability"]["end"] == 0.5
     assert (config["seed"], config["dtype"]) == (7, "float64")
     assert (config["picture_images"], config["checkpoint_images"]) == (48, 32)
+
+
+def test_an_update_is_chosen_by_name_and_resumes_bit_for_bit(tmp_path, capsys):
+    """Optimistic play remembers its last step: it has to come back from the checkpoint too."""
+    options = ["--data", "builtin:ring", "--size", "tiny", "--batch", "16", "--images", "48", "--dtype", "float64"]
+    for name, update in (("extragradient", "Extragradient"), ("past-extragradient", "PastExtragradient")):
+        argv = ["train", *options, "--update", name, "--out"]
+        assert main([*argv, str(tmp_path / name)]) == 0
+        resumed = tmp_path / f"{name}-resumed"
+        assert main([*argv, str(resumed), "--seconds", "0.000001"]) == 0
+        assert main([*argv, str(resumed)]) == 0
+        assert "going on from 16 images" in capsys.readouterr().err
+        config = json.loads((resumed / "config.json").read_text())
+        assert config["update"].split(":")[1] == update
+        assert from_json(config).update is getattr(optim, update)
+        straight, again = (
+            {file.name: file.read_bytes() for file in (run / "checkpoints/images-000000048").glob("*.safetensors")}
+            for run in (tmp_path / name, resumed)
+        )
+        assert straight == again
+    assert "extra.last" in load_file(resumed / "checkpoints/images-000000048/optimizers.safetensors")
+    assert main([*argv, str(resumed), "--update", "optimistic"]) == 2
+    assert "update: 'nablagan.optim.past_extragradient:PastExtragradient' there" in capsys.readouterr().err
+
+
+def test_an_unknown_update_is_refused_with_the_nearest_name(train):
+    code, printed = train("--update", "extragradiant")
+    assert code == 2
+    assert "no update 'extragradiant': did you mean extragradient?" in printed.err
+    assert "runge_kutta_4" in printed.err
+    assert " along" not in printed.err
 
 
 def test_points_are_trained_by_default_with_the_recipe_for_points(tmp_path, capsys):

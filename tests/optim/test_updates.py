@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from cases import PENALTY_WEIGHTS, UPDATES, name_of, public
+from cases import PENALTY_WEIGHTS, UPDATES, name_of
 from nablagan import losses, optim
-from nablagan.optim import Alternating, Simultaneous, updates
+from nablagan.optim import Alternating, Simultaneous
 from nablagan.players import mlp
 from nablagan.tasks import generation, toys
 from nablagan.types import Batch, InputError
@@ -17,6 +17,15 @@ OPTIMIZERS = {
     "momentum": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.5),
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01, betas=(0.0, 0.9)),
 }
+PLAIN = (Alternating, Simultaneous)
+BRIEF = {
+    optim.CompetitiveGradientDescent: {"iterations": 1},
+    optim.AdaptiveCompetitiveGradientDescent: {"iterations": 1},
+    optim.FollowTheRidge: {"iterations": 1},
+    optim.Unrolled: {"steps": 1},
+    optim.Lookahead: {"steps": 2, "inner": optim.PastExtragradient},
+}
+"""Options that make a step quick, or leave it in the middle of something when it is saved."""
 every_update = pytest.mark.parametrize("update", UPDATES, ids=name_of)
 every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
 
@@ -37,10 +46,9 @@ def batches(count):
 
 
 def test_every_update_is_in_the_table():
-    assert public(updates) & {value for name, value in vars(optim).items() if name in optim.__all__} - {
-        optim.Update,
-        optim.Step,
-    } == set(UPDATES)
+    public = [getattr(optim, name) for name in optim.__all__]
+    updates = {kind for kind in public if isinstance(kind, type) and issubclass(kind, optim.Update)}
+    assert updates - {optim.Update, optim.Along} == set(UPDATES)
 
 
 def by_hand(order, optimizer, steps):
@@ -71,7 +79,7 @@ def by_hand(order, optimizer, steps):
     return game.point()
 
 
-@every_update
+@pytest.mark.parametrize("update", PLAIN, ids=name_of)
 @every_optimizer
 def test_steps_are_those_of_a_loop_by_hand(update, optimizer):
     game = new_game()
@@ -82,11 +90,11 @@ def test_steps_are_those_of_a_loop_by_hand(update, optimizer):
 
 
 def test_the_orders_of_play_differ():
-    ends = [by_hand(order, OPTIMIZERS["sgd"], 3) for order in UPDATES]
+    ends = [by_hand(order, OPTIMIZERS["sgd"], 3) for order in PLAIN]
     assert (ends[0] - ends[1]).norm() > 1e-4
 
 
-@every_update
+@pytest.mark.parametrize("update", PLAIN, ids=name_of)
 def test_a_plain_step_of_simultaneous_play_is_minus_the_field(update):
     game, (batch,) = new_game(), batches(1)
     start, field = game.point(), game.field(batch)
@@ -102,7 +110,7 @@ def test_a_step_reports_losses_measures_and_norms_before_it(update):
     game, (batch,) = new_game(), batches(1)
     losses_before, field = game.losses(batch), game.field(batch)
     optimizers = [OPTIMIZERS["adam"](player.parameters()) for player in game.players]
-    measures = update(game, *optimizers).step(batch).measures
+    measures = update(game, *optimizers, **BRIEF.get(update, {})).step(batch).measures
     assert list(measures) == [
         "generator_loss",
         "discriminator_loss",
@@ -119,26 +127,52 @@ def test_a_step_reports_losses_measures_and_norms_before_it(update):
     assert all(p.grad is None for player in game.players for p in player.parameters())
 
 
-@every_update
-@every_optimizer
+@pytest.mark.parametrize(
+    ("update", "optimizer"),
+    [(update, "adam") for update in UPDATES] + [(update, name) for update in PLAIN for name in ("sgd", "momentum")],
+)
 def test_a_saved_update_goes_on_as_if_it_had_not_stopped(update, optimizer):
-    first, *rest = batches(6)
+    def new_play(game):
+        optimizers = (OPTIMIZERS[optimizer](player.parameters()) for player in game.players)
+        return update(game, *optimizers, **BRIEF.get(update, {}))
 
-    def play_on(game, play, batches):
-        for batch in batches:
-            play.step(batch)
-        return game.point()
-
+    before, after = batches(5)[:3], batches(5)[3:]
     game = new_game()
-    play = update(game, *(optimizer(player.parameters()) for player in game.players))
-    play_on(game, play, [first, *rest[:2]])
+    play = new_play(game)
+    for batch in before:
+        play.step(batch)
     point, state = game.point(), copy.deepcopy(play.state_dict())
-    expected = play_on(game, play, rest[2:])
     again = new_game()
     again.move_to(point)
-    restored = update(again, *(optimizer(player.parameters()) for player in again.players))
+    restored = new_play(again)
     restored.load_state_dict(state)
-    assert torch.equal(play_on(again, restored, rest[2:]), expected)
+    for batch in after:
+        play.step(batch)
+        restored.step(batch)
+        assert torch.equal(again.point(), game.point())
+    for name, tensor in play.state_dict()["extra"].items():
+        assert torch.equal(restored.extra[name], tensor)
+    assert set(state["extra"]) <= set(play.extra_shapes())
+
+
+@pytest.mark.parametrize("update", [u for u in UPDATES if u.extra_shapes is not optim.Update.extra_shapes], ids=name_of)
+def test_what_an_update_remembers_decides_its_next_step_and_must_fit(update):
+    """Without the extra state the trajectory is another one; state of another game is refused."""
+    game, rest = new_game(), batches(3)
+    sgd = [OPTIMIZERS["sgd"](player.parameters()) for player in game.players]
+    play = update(game, *sgd, **BRIEF.get(update, {}))
+    for batch in rest[:-1]:
+        play.step(batch)
+    point, state = game.point(), copy.deepcopy(play.state_dict())
+    play.step(rest[-1])
+    expected = game.point()
+    game.move_to(point)
+    play.load_state_dict(state | {"extra": {}})
+    play.step(rest[-1])
+    assert not torch.equal(game.point(), expected)
+    for extra in ({"other": torch.zeros(3)}, {next(iter(state["extra"])): torch.zeros(3)}):
+        with pytest.raises(InputError, match="has no extra state"):
+            play.load_state_dict(state | {"extra": extra})
 
 
 @every_update
@@ -158,7 +192,7 @@ def test_an_optimizer_that_lacks_parameters_is_refused(update):
     with pytest.raises(InputError, match=r"lacks judgement\.linear\.weight, judgement\.linear\.bias \(2 parameters\)"):
         update(game, opt_g, opt_d)
     discriminator.judgement.requires_grad_(False)
-    update(game, opt_g, opt_d).step(batches(1)[0])
+    update(game, opt_g, opt_d, **BRIEF.get(update, {})).step(batches(1)[0])
 
 
 def test_updates_run_on_toys_in_single_precision():

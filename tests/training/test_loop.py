@@ -8,14 +8,19 @@ import pytest
 import torch
 from torch import nn
 
+from cases import UPDATES, name_of
+from nablagan import optim
 from nablagan.optim import constant
 from nablagan.players import mlp
 from nablagan.training.loop import prepare, steps
-from nablagan.training.run import PlayerSettings
+from nablagan.training.run import PlayerSettings, from_json, to_json
 from nablagan.training.session import Limits, Session
 from nablagan.training.signals import Signals
 from nablagan.types import InputError
 from runs import ALONE, BATCH, images, images_run, points, points_run
+
+SLOW = (optim.CompetitiveGradientDescent, optim.AdaptiveCompetitiveGradientDescent, optim.FollowTheRidge)
+"""Solve a system a step; their state is tested in tests/optim."""
 
 
 def test_a_run_starts_from_its_seed_alone():
@@ -78,6 +83,27 @@ def test_returning_to_the_start_forgets_adams_moments():
     assert state.tensors()["optimizers"] == {}
 
 
+@pytest.mark.parametrize("update", [update for update in UPDATES if update not in SLOW], ids=name_of)
+def test_every_update_goes_on_from_a_checkpoint_bit_for_bit(update):
+    """State.tensors and State.load, as a checkpoint file carries them: nothing of the update is left behind."""
+    run = points_run(update=update, dtype="float64")
+    state = prepare(run, (2,), 0, ALONE)
+    sampler = Session(state, Path("unused"), points(), ALONE, ()).sampler
+    walk = steps(state, sampler)
+    for _ in range(3):
+        next(walk)
+    assert from_json(to_json(run)) == run
+    kept = {file: {k: v.clone() for k, v in group.items()} for file, group in state.tensors().items()}
+    again = prepare(run, (2,), 0, ALONE)
+    again.load(kept, {"images_seen": state.images_seen, "skipped": 0, "failures": [], "elapsed_seconds": 0})
+    for _ in zip(range(3), walk, steps(again, sampler), strict=False):
+        pass
+    assert again.images_seen == state.images_seen
+    expected, found = ({f"{f}.{k}": v for f, g in s.tensors().items() for k, v in g.items()} for s in (state, again))
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
 @pytest.mark.parametrize(
     ("file", "name", "tensor"),
     [
@@ -85,6 +111,7 @@ def test_returning_to_the_start_forgets_adams_moments():
         ("optimizers", "generator.99.exp_avg", torch.zeros(1)),
         ("optimizers", "nobody.0.exp_avg", torch.zeros(1)),
         ("optimizers", "generator", torch.zeros(1)),
+        ("optimizers", "extra.last", torch.zeros(1)),
         ("generator", "surplus", torch.zeros(1)),
     ],
 )

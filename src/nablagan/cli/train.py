@@ -1,9 +1,11 @@
 """`nablagan train`: train a GAN in a run directory, or go on with one, and write its report."""
 
 import argparse
+import re
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from nablagan.cli.options import add_data_arguments, named
@@ -60,6 +62,7 @@ def _add_recipe_arguments(group: Any) -> None:
     group.add_argument("--batch", type=int, metavar="N", help="images a step, over all processes")
     group.add_argument("--size", choices=("tiny", "small", "base"), help="width of the players")
     group.add_argument("--loss", metavar="NAME", help="relativistic, hinge, non_saturating, wasserstein, ...")
+    group.add_argument("--update", metavar="NAME", help="alternating, extragradient, optimistic, lookahead, lead, ...")
     group.add_argument("--gamma", type=float, metavar="X", help="weight of the gradient penalties R1 and R2")
     group.add_argument("--learning-rate", type=float, metavar="X", help="of both players at the start")
     group.add_argument("--latent-size", type=int, metavar="N", help="numbers that a sample is made from")
@@ -169,7 +172,7 @@ def _tell(result: "Result", directory: Path, as_json: bool) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> "Options":
-    from nablagan import losses
+    from nablagan import losses, optim
     from nablagan.recipes import Options
 
     return Options(
@@ -179,6 +182,7 @@ def _options(arguments: argparse.Namespace) -> "Options":
         gamma=arguments.gamma,
         learning_rate=arguments.learning_rate,
         loss=named(losses, _loss_names(losses), arguments.loss, "loss") if arguments.loss else None,
+        update=_update(optim, arguments.update) if arguments.update else None,
         augmentations=_augmentations(arguments.augment),
         augmentation_probability=arguments.augment_probability,
         conditional=arguments.conditional,
@@ -195,6 +199,19 @@ def _loss_names(losses: Any) -> list[str]:
     """The public functions that the module of losses defines, except its check."""
     own = [name for name, value in vars(losses).items() if getattr(value, "__module__", "") == losses.__name__]
     return [name for name in own if not name.startswith(("_", "check_"))]
+
+
+def _update(optim: Any, word: str) -> Any:
+    """The class of updates called, for instance, `past_extragradient`: those that need no more than two optimisers."""
+    public = [getattr(optim, name) for name in optim.__all__]
+    kinds = [kind for kind in public if isinstance(kind, type) and issubclass(kind, optim.Update)]
+    classes = {_snake(kind.__name__): kind for kind in kinds if kind not in (optim.Update, optim.Along)}
+    return named(SimpleNamespace(**classes), classes, word.replace("-", "_"), "update")
+
+
+def _snake(name: str) -> str:
+    """RungeKutta4 as runge_kutta_4."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()
 
 
 def _augmentations(text: str | None) -> tuple[str, ...] | None:

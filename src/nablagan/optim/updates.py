@@ -1,6 +1,7 @@
 """Updates: an order of play over any two torch.optim optimisers; `step(batch)` moves both players once."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ class Step(NamedTuple):
 
 
 class Update(ABC):
-    """Both players' optimisers and the order in which they move."""
+    """Both players' optimisers, the order in which they move, and the tensors that the method itself remembers."""
 
     def __init__(self, game: Game, generator_optimizer: Optimizer, discriminator_optimizer: Optimizer) -> None:
         """Raises InputError unless each optimiser holds its own player's parameters and every one that it moves."""
@@ -27,22 +28,38 @@ class Update(ABC):
         check_optimizer(discriminator_optimizer, game.discriminator, "discriminator")
         self.game = game
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
+        self.extra: dict[str, Tensor] = {}
+        """What the method remembers between steps, by name; replaced, never changed in place."""
 
     @abstractmethod
     def step(self, batch: Batch) -> Step:
         """Move both players on this batch."""
 
+    def extra_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of everything that `extra` may hold, by name."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
-        """The state of both optimisers."""
+        """The state of both optimisers, and `extra`: all that a resumed training needs besides the players."""
         return {
             "generator": self.generator_optimizer.state_dict(),
             "discriminator": self.discriminator_optimizer.state_dict(),
+            "extra": dict(self.extra),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` gave. Raises InputError for extra tensors that this update or game has not."""
+        shapes = self.extra_shapes()
+        for name, tensor in state["extra"].items():
+            if shapes.get(name) != tensor.shape:
+                raise InputError(
+                    f"{type(self).__name__} has no extra state '{name}' of shape {tuple(tensor.shape)}: "
+                    f"give the state of the same update and game ({shapes})"
+                )
         self.generator_optimizer.load_state_dict(state["generator"])
         self.discriminator_optimizer.load_state_dict(state["discriminator"])
+        device = self.game.point().device
+        self.extra = {name: tensor.to(device, copy=True) for name, tensor in state["extra"].items()}
 
 
 class Alternating(Update):
@@ -83,17 +100,31 @@ class Simultaneous(Update):
     """
 
     def step(self, batch: Batch) -> Step:
-        fake = self.game.generate(batch)
-        discriminator = self.game.discriminator_gradient(batch, fake)
-        generator = self.game.generator_gradient(batch, fake)
-        descend(self.discriminator_optimizer, self.game.discriminator, discriminator)
-        descend(self.generator_optimizer, self.game.generator, generator)
+        generator, discriminator = gradients(self.game, batch)
+        descend_both(self, generator.tensors, discriminator.tensors)
         return summary(generator, discriminator)
+
+
+def gradients(game: Game, batch: Batch) -> tuple[Gradient, Gradient]:
+    """(generator's, discriminator's) gradient at the same point, from the live players; the field in two halves."""
+    fake = game.generate(batch)
+    discriminator = game.discriminator_gradient(batch, fake)
+    return game.generator_gradient(batch, fake), discriminator
+
+
+def descend_both(update: Update, theta: Sequence[Tensor], psi: Sequence[Tensor]) -> None:
+    """One step of each of the update's optimisers, along tensors shaped like the players' parameters."""
+    _descend(update.discriminator_optimizer, update.game.discriminator, psi)
+    _descend(update.generator_optimizer, update.game.generator, theta)
 
 
 def descend(optimizer: Optimizer, player: nn.Module, gradient: Gradient) -> None:
     """One optimiser step along a player's gradient."""
-    for parameter, tensor in zip(trainable(player).values(), gradient.tensors, strict=True):
+    _descend(optimizer, player, gradient.tensors)
+
+
+def _descend(optimizer: Optimizer, player: nn.Module, tensors: Sequence[Tensor]) -> None:
+    for parameter, tensor in zip(trainable(player).values(), tensors, strict=True):
         parameter.grad = tensor
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)

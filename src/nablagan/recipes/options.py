@@ -1,9 +1,11 @@
 """What a recipe is told: facts about the data and the device, and what the user chose instead of its defaults."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from nablagan.data import Dataset
+from nablagan.optim import Alternating, Update
 from nablagan.training.run import DataSettings
 from nablagan.types import InputError, Loss
 
@@ -41,6 +43,7 @@ class Options:
     gamma: float | None = None
     learning_rate: float | None = None
     loss: Loss | None = None
+    update: Callable[..., Update] | None = None
     augmentations: tuple[str, ...] | None = None
     augmentation_probability: float | None = None
     conditional: bool | None = None
@@ -78,6 +81,7 @@ def shared_settings(facts: Facts, options: Options, images: int, batch_size: int
         "images": images,
         "batch_size": batch_size,
         "conditional": _is_conditional(facts, options),
+        "update": options.update or Alternating,
         "latent_size": options.latent_size or 64,
         "ema_half_lives": options.ema_half_lives or (max(1, images // 25), max(1, images // 100)),
         "tick_images": max(batch_size, images // 100),

@@ -22,6 +22,9 @@ from nablagan.training.engine import Engine
 from nablagan.training.run import AdamSettings, Run
 from nablagan.types import Batch, InputError
 
+PLAYERS, EXTRA = ("generator", "discriminator"), "extra"
+"""What an update's state consists of."""
+
 
 class Diverged(Exception):
     """A loss, gradient or parameter is not finite."""
@@ -172,7 +175,7 @@ def parameter_norms(game: Game) -> dict[str, Tensor]:
     """The Euclidean norm of each player's parameters, not finite if any of them is not."""
     return {
         f"{name}_parameter_norm": norm(tuple(parameter.detach() for parameter in player.parameters()))
-        for name, player in zip(("generator", "discriminator"), game.players, strict=True)
+        for name, player in zip(PLAYERS, game.players, strict=True)
     }
 
 
@@ -204,19 +207,25 @@ def _adam(player: nn.Module, settings: AdamSettings) -> Adam:
 
 
 def _optimizer_tensors(update: Update) -> dict[str, Tensor]:
-    return {
+    """All tensors of the update's state: PLAYER.INDEX.KEY of the optimisers, EXTRA.NAME of what it remembers itself."""
+    content = update.state_dict()
+    extra = {f"{EXTRA}.{name}": tensor for name, tensor in content[EXTRA].items()}
+    return extra | {
         f"{player}.{index}.{key}": value
-        for player, state in update.state_dict().items()
-        for index, values in state["state"].items()
+        for player in PLAYERS
+        for index, values in content[player]["state"].items()
         for key, value in values.items()
     }
 
 
 def _load_optimizer_tensors(update: Update, tensors: dict[str, Tensor]) -> None:
-    content = update.state_dict()
-    for state in content.values():
-        state["state"] = {}
+    content = update.state_dict() | {EXTRA: {}}
+    for player in PLAYERS:
+        content[player]["state"] = {}
     for name, tensor in tensors.items():
+        if name.startswith(f"{EXTRA}."):
+            content[EXTRA][name.removeprefix(f"{EXTRA}.")] = tensor
+            continue
         player, index, key = name.split(".")
         expected = _parameters(update, player)[int(index)].shape
         if key != "step" and tensor.shape != expected:  # torch does not check it

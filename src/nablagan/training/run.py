@@ -77,7 +77,8 @@ class Run:
     penalties: tuple[PenaltySettings, ...] = ()
     augmentations: tuple[str, ...] = ()
     augmentation_probability: Cosine = NEVER
-    update: type[Update] = Alternating
+    update: Callable[..., Update] = Alternating
+    """(game, generator_optimizer, discriminator_optimizer) -> update; a class, or a function at the top level."""
     conditional: bool = False
     latent_size: int = 64
     batch_size: int = 64
