@@ -1,14 +1,15 @@
 """How the slope of the discriminator is found: functions `(discriminator, points) -> Slopes`.
 
-| method          | passes of D, real batch with the loss | value        | parameter gradient   | asks of PyTorch       |
-| double_backward | 6                                     | exact        | exact                | double backward       |
-| aligned_jvp     | 7                                     | exact        | exact                | reverse over forward  |
-| aligned_fd      | 10                                    | O(step^2)    | O(step^2)            | one plain backward    |
-| random_jvp      | 3 + 6K                                | unbiased     | unbiased, noisy      | reverse over forward  |
-| random_fd       | 3 + 6                                 | O(sigma^2)   | O(sigma^2), noisy    | one plain backward    |
+| method          | passes of D | value              | parameter gradient | asks of PyTorch      |
+| double_backward | 6           | exact              | exact              | double backward      |
+| aligned_jvp     | 10          | exact              | exact              | reverse over forward |
+| aligned_fd      | 10          | bias O(step^2)     | bias O(step^2)     | one plain backward   |
+| random_jvp      | 3 + 6K      | unbiased           | unbiased, noisy    | reverse over forward |
+| random_fd       | 3 + 6       | bias O(sigma^2)    | + noise            | one plain backward   |
 
-The loss alone is 3; a backward to parameters and inputs counts as 2 forwards. No method saves arithmetic: what differs
-is memory, kernels, and what a discriminator must support (fused attention has no second derivative).
+Passes, in forwards, are counted on the penalised samples with the loss, which alone is 3; a backward to the parameters
+and through the samples is 2 forwards. No method saves arithmetic: what differs is memory, kernels, and what a
+discriminator must support (fused attention has no second derivative).
 
 "Aligned" means that the direction is v = grad_x D / ||grad_x D|| itself, held constant: v·grad_x D has the value of
 the norm and, as v·dv = 0, also its first derivative, but not its second. So v is constant in live steps only, where
@@ -68,13 +69,11 @@ def aligned_fd(discriminator: Discriminator, points: Points, step: float | None 
     Both sides are judged in one call, so that spectral norm is the same for both. Raises InputError for active dropout.
     """
     check_differences(discriminator, "aligned_fd")
-    if step is None:
-        precision = min(torch.finfo(points.images.dtype).eps, torch.finfo(torch.float32).eps)
-        step = math.sqrt(points.images[0].numel()) * precision ** (1 / 3)
-    _check_positive("step", step)
-    shift = step * _direction(discriminator, points)
+    length = _length(points.images) if step is None else step
+    _check_positive("step", length)
+    shift = length * _direction(discriminator, points)
     ahead, behind = _both(discriminator, points, points.images + shift, points.images - shift)
-    return Slopes(((ahead - behind) / (2 * step)).unsqueeze(1), exact=True)
+    return Slopes(((ahead - behind) / (2 * length)).unsqueeze(1), exact=True)
 
 
 def random_jvp(directions: int = 1, distribution: Distribution = gaussian) -> Method:
@@ -116,11 +115,17 @@ def _random_fd(discriminator: Discriminator, points: Points, sigma: float, distr
 
 def _direction(discriminator: Discriminator, points: Points) -> Tensor:
     """grad_x D over its norm, shaped like the images; zero where the gradient is. Constant outside of transforms."""
-    transformed = torch._C._functorch.maybe_current_level() is not None
+    transformed = torch._C._functorch.maybe_current_level() is not None  # pyright: ignore[reportAttributeAccessIssue]
     with torch.set_grad_enabled(transformed and torch.is_grad_enabled()):
         gradient = input_gradient(discriminator, points.images, points.pair.label)
         square = gradient.flatten(1).square().sum(1).view(-1, *[1] * (gradient.ndim - 1))
         return gradient / torch.where(square > 0, square, 1.0).sqrt()
+
+
+def _length(images: Tensor) -> float:
+    """The default step of `aligned_fd`."""
+    precision = min(torch.finfo(images.dtype).eps, torch.finfo(torch.float32).eps)
+    return math.sqrt(images[0].numel()) * math.pow(precision, 1 / 3)
 
 
 def _random(points: Points, directions: int, distribution: Distribution) -> list[Tensor]:

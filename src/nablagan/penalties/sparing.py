@@ -46,7 +46,7 @@ def on_fraction(penalty: Penalty, fraction: float) -> Penalty:
         if count < 1 or abs(count - size * fraction) > 1e-6:
             raise InputError(f"a fraction {fraction} of {size} samples is not whole: change it or the batch size")
         rows = torch.arange(count, device=pair.real.device) * size // count
-        chosen = Pair(*(v[rows] if isinstance(v, Tensor) else v for v in pair))
+        chosen = pair._replace(**{name: v[rows] for name, v in pair._asdict().items() if isinstance(v, Tensor)})
         value = penalty(of_rows(discriminator, rows), chosen) * (size / count)
         return value.new_zeros(size).index_add(0, rows, value)
 

@@ -82,7 +82,8 @@ class Augmented:
 
     def rows(self, indices: Tensor) -> "Augmented":
         """The same for samples that are the given rows of the batch."""
-        chosen = Batch(*(value[indices] if isinstance(value, Tensor) else value for value in self.batch))
+        tensors = {name: value for name, value in self.batch._asdict().items() if isinstance(value, Tensor)}
+        chosen = self.batch._replace(**{name: value[indices] for name, value in tensors.items()})
         return Augmented(self.discriminator, self.augment, chosen)
 
 
