@@ -42,7 +42,7 @@ def test_products_of_a_game_are_those_of_r1_and_r2(method):
     weights = {penalties.r1: 0.7, penalties.r2: 1.3}
     chosen = {partial(penalty, method=method): weight for penalty, weight in weights.items()}
     game = generation(*players, losses.relativistic, chosen)
-    assert_products(game, batch, Oracle(*players, losses.relativistic, weights, batch))
+    assert_products(game, batch, Oracle(*players, losses.relativistic, weights, batch), PRECISION[method])
     live = game.discriminator_gradient(batch, game.generate(batch)).tensors
     assert_near(torch.cat([t.flatten() for t in live]), game.field(batch)[game.sizes[0] :], PRECISION[method])
 
