@@ -25,7 +25,7 @@ LOSSES = (
     losses.total_variation,
 )
 
-PENALTIES = (penalties.r1, penalties.r2)
+PENALTIES = (penalties.r1, penalties.r2, penalties.wgan_gp, penalties.dragan, penalties.centring)
 
 PENALTY_WEIGHTS = {
     "none": {},
@@ -34,6 +34,13 @@ PENALTY_WEIGHTS = {
     "r1+r2": {penalties.r1: 0.7, penalties.r2: 1.3},
 }
 """name -> the mapping given to a task."""
+
+METHODS = {
+    "double backward": penalties.double_backward,
+    "aligned, forward mode": penalties.aligned_jvp,
+    "aligned, differences": penalties.aligned_fd,
+}
+"""The deterministic ways to a slope: any of them in any penalty gives the game the same derivatives."""
 
 UPDATES = (
     optim.Alternating,

@@ -14,7 +14,11 @@ from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
             ("real", "latent", "label", "mask", "augmentation", "images_seen"),
             {"label": None, "mask": None, "augmentation": None, "images_seen": 0},
         ),
-        (Pair, ("real", "fake", "label"), {"label": None}),
+        (
+            Pair,
+            ("real", "fake", "label", "key", "images_seen"),
+            {"label": None, "key": None, "images_seen": None},
+        ),
         (Outcome, ("loss", "measures"), {}),
         (PlayerLosses, ("generator", "discriminator"), {}),
     ],

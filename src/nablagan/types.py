@@ -39,6 +39,10 @@ class Pair(NamedTuple):
     real: Tensor
     fake: Tensor
     label: Tensor | None = None
+    key: Tensor | None = None
+    """(batch, ...) what a penalty's noise is a function of, different for each sample: the latent."""
+    images_seen: int | None = None
+    """That of the batch, for penalties that leave out steps."""
 
 
 class Outcome(NamedTuple):
@@ -64,4 +68,4 @@ Discriminator = Callable[["Tensor", "Tensor | None"], "Tensor"]
 Loss = Callable[["Tensor", "Tensor"], PlayerLosses]
 """(real_logits, fake_logits) -> losses per sample."""
 Penalty = Callable[[Discriminator, Pair], "Tensor"]
-"""(discriminator, pair) -> (batch,), half a squared norm for the zero-centred ones; its weight is kept outside."""
+"""(discriminator, pair) -> (batch,), half a squared norm or difference; its weight is kept outside."""

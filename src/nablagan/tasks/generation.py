@@ -44,8 +44,7 @@ def generation(
     _check_penalties(penalties, discriminator)
 
     def critic(discriminator: Discriminator, batch: Batch) -> Discriminator:
-        change = augment
-        return discriminator if change is None else lambda x, label: discriminator(change(x, batch), label)
+        return discriminator if augment is None else Augmented(discriminator, augment, batch)
 
     def play(generator: Callable[..., Tensor], batch: Batch) -> Tensor:
         return generator(batch.latent, batch.label)
@@ -59,7 +58,7 @@ def generation(
         judge = critic(discriminator, batch)
         if penalties:
             judge = Remembering(judge)
-        pair = Pair(batch.real, fake, batch.label)
+        pair = Pair(batch.real, fake, batch.label, batch.latent, batch.images_seen)
         real_logits, fake_logits = judge(pair.real, pair.label), judge(pair.fake, pair.label)
         total = loss(real_logits, fake_logits).discriminator
         measures = {"real_logits": real_logits, "fake_logits": fake_logits}
@@ -70,6 +69,22 @@ def generation(
         return Outcome(total, measures)
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
+
+
+class Augmented:
+    """The discriminator behind an augmentation whose draws belong to the rows of a batch."""
+
+    def __init__(self, discriminator: Discriminator, augment: Augmentation, batch: Batch) -> None:
+        self.discriminator, self.augment, self.batch = discriminator, augment, batch
+
+    def __call__(self, images: Tensor, label: Tensor | None) -> Tensor:
+        return self.discriminator(self.augment(images, self.batch), label)
+
+    def rows(self, indices: Tensor) -> "Augmented":
+        """The same for samples that are the given rows of the batch."""
+        tensors = {name: value for name, value in self.batch._asdict().items() if isinstance(value, Tensor)}
+        chosen = self.batch._replace(**{name: value[indices] for name, value in tensors.items()})
+        return Augmented(self.discriminator, self.augment, chosen)
 
 
 def _check_penalties(penalties: Mapping[Penalty, Weight], discriminator: nn.Module) -> None:

@@ -1,36 +1,12 @@
-"""Penalties on the discriminator: functions `(discriminator, pair) -> (batch,)`; their weight is kept by the game.
-
-One weight convention: with weight gamma the discriminator's loss gains (gamma / 2) E||grad_x D||^2.
-"""
+"""A discriminator as penalties ask it: remembered logits, gradients with respect to images, some rows of a batch."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nablagan.types import Discriminator, Pair
-
-
-def r1(discriminator: Discriminator, pair: Pair) -> Tensor:
-    """Half the squared gradient of the logit at real samples, (batch,) (Mescheder et al. 2018, equation 9).
-
-    Exact, by double backward. The discriminator must not couple samples (no BatchNorm) nor change a buffer in place.
-
-    >>> images = torch.tensor([[3.0, 4.0]])
-    >>> r1(lambda x, label: x.square().sum(1) / 2, Pair(images, images))
-    tensor([12.5000])
-    """
-    return half_squared_norm(input_gradient(discriminator, pair.real, pair.label))
-
-
-def r2(discriminator: Discriminator, pair: Pair) -> Tensor:
-    """Half the squared gradient of the logit at generated samples, (batch,) (Mescheder et al. 2018, equation 10).
-
-    >>> images = torch.tensor([[3.0, 4.0]])
-    >>> r2(lambda x, label: x.square().sum(1) / 2, Pair(torch.zeros(1, 2), images))
-    tensor([12.5000])
-    """
-    return half_squared_norm(input_gradient(discriminator, pair.fake, pair.label))
+from nablagan.types import Discriminator
 
 
 def input_gradient(discriminator: Discriminator, images: Tensor, label: Tensor | None) -> Tensor:
@@ -57,7 +33,7 @@ class Remembering:
     """
 
     def __init__(self, discriminator: Discriminator) -> None:
-        self._discriminator = discriminator
+        self.discriminator = discriminator
         self._judged: list[tuple[Tensor, Tensor | None, Tensor, Callable[[Tensor], tuple[Tensor]]]] = []
 
     def __call__(self, images: Tensor, label: Tensor | None) -> Tensor:
@@ -72,6 +48,31 @@ class Remembering:
         for seen_images, seen_label, logits, pullback in self._judged:
             if seen_images is images and seen_label is label:
                 return logits, pullback
-        logits, pullback, *_ = torch.func.vjp(lambda x: self._discriminator(x, label), images)
+        logits, pullback, *_ = torch.func.vjp(lambda x: self.discriminator(x, label), images)
         self._judged.append((images, label, logits, pullback))
         return logits, pullback
+
+
+def bare(discriminator: Discriminator) -> Discriminator:
+    """The discriminator without a memory."""
+    return discriminator.discriminator if isinstance(discriminator, Remembering) else discriminator
+
+
+def of_rows(discriminator: Discriminator, rows: Tensor) -> Discriminator:
+    """The discriminator, without a memory, for samples that are the given rows (indices, int64) of its batch.
+
+    One that treats rows differently (augmentation draws for each sample) says how by a method `rows(indices)`.
+    """
+    discriminator = bare(discriminator)
+    choose = getattr(discriminator, "rows", None)
+    return discriminator if choose is None or isinstance(discriminator, nn.Module) else choose(rows)
+
+
+def module_of(discriminator: Any) -> nn.Module | None:
+    """The module that judges: the discriminator itself, or what wrappers hold as their attribute `discriminator`.
+
+    None for a plain function, which cannot be looked into.
+    """
+    while discriminator is not None and not isinstance(discriminator, nn.Module):
+        discriminator = getattr(discriminator, "discriminator", None)
+    return discriminator
