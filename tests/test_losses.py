@@ -170,3 +170,19 @@ def test_minimax_value_is_twice_jensen_shannon_minus_log_four():
     torch.testing.assert_close(found, 2 * jensen_shannon - math.log(4), rtol=0.0, atol=1e-12)
     found = value(losses.jensen_shannon, p, q, (p / q).log())
     torch.testing.assert_close(found, 2 * jensen_shannon, rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", [losses.minimax, losses.non_saturating, losses.relativistic], ids=name_of)
+def test_no_jump_where_torch_rounds_softplus(loss):
+    """Oracle: -logsigmoid(-t), exact at any logit; torch's softplus is x itself from 20 on, off by 2e-9."""
+    a, b = torch.tensor([20.5, -20.5, 5.0], dtype=torch.float64), torch.tensor([0.0, 0.0, 25.5], dtype=torch.float64)
+
+    def exact(t):
+        return -torch.nn.functional.logsigmoid(-t)
+
+    expected = {
+        losses.minimax: (-exact(b), exact(-a) + exact(b)),
+        losses.non_saturating: (exact(-b), exact(-a) + exact(b)),
+        losses.relativistic: (exact(a - b), exact(b - a)),
+    }[loss]
+    torch.testing.assert_close(tuple(loss(a, b)), expected, rtol=1e-14, atol=0)

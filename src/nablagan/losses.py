@@ -10,7 +10,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import relu, softplus
+from torch.nn import functional
+from torch.nn.functional import relu
 
 from nablagan.types import InputError, PlayerLosses
 
@@ -26,7 +27,7 @@ def minimax(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
     PlayerLosses(generator=tensor([-0.6931]), discriminator=tensor([1.3863]))
     """
     check_logits(real_logits, fake_logits)
-    return PlayerLosses(-softplus(fake_logits), softplus(-real_logits) + softplus(fake_logits))
+    return PlayerLosses(-_softplus(fake_logits), _softplus(-real_logits) + _softplus(fake_logits))
 
 
 def non_saturating(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
@@ -39,7 +40,7 @@ def non_saturating(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
     PlayerLosses(generator=tensor([0.6931]), discriminator=tensor([1.3863]))
     """
     check_logits(real_logits, fake_logits)
-    return PlayerLosses(softplus(-fake_logits), softplus(-real_logits) + softplus(fake_logits))
+    return PlayerLosses(_softplus(-fake_logits), _softplus(-real_logits) + _softplus(fake_logits))
 
 
 def wasserstein(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
@@ -93,7 +94,7 @@ def relativistic(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
     """
     check_logits(real_logits, fake_logits)
     margin = real_logits - fake_logits
-    return PlayerLosses(softplus(margin), softplus(-margin))
+    return PlayerLosses(_softplus(margin), _softplus(-margin))
 
 
 def relativistic_average(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
@@ -110,7 +111,9 @@ def relativistic_average(real_logits: Tensor, fake_logits: Tensor) -> PlayerLoss
     check_logits(real_logits, fake_logits)
     real_margin = real_logits - fake_logits.mean()
     fake_margin = fake_logits - real_logits.mean()
-    return PlayerLosses(softplus(real_margin) + softplus(-fake_margin), softplus(-real_margin) + softplus(fake_margin))
+    return PlayerLosses(
+        _softplus(real_margin) + _softplus(-fake_margin), _softplus(-real_margin) + _softplus(fake_margin)
+    )
 
 
 # f-GAN (Nowozin et al. 2016): L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)). P real, Q generated, u = p/q; at the
@@ -184,7 +187,7 @@ def jensen_shannon(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
     >>> jensen_shannon(torch.zeros(1), torch.zeros(1))
     PlayerLosses(generator=tensor([-0.]), discriminator=tensor([0.]))
     """
-    return _f_gan(softplus(-real_logits) - math.log(2), softplus(fake_logits) - math.log(2))
+    return _f_gan(_softplus(-real_logits) - math.log(2), _softplus(fake_logits) - math.log(2))
 
 
 def total_variation(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
@@ -212,3 +215,11 @@ def _f_gan(minus_g: Tensor, conjugate: Tensor) -> PlayerLosses:
     """L_D = -g(a) + f*(g(b)), L_G = -f*(g(b)); both terms are shaped like the logits."""
     check_logits(minus_g, conjugate)
     return PlayerLosses(-conjugate, minus_g + conjugate)
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """log(1 + e^x), exact to the last digits of float64.
+
+    torch's own default is x itself from x = 20 on, where log(1 + e^-20) = 2e-9 is still seen: a jump in the gradient.
+    """
+    return functional.softplus(x, threshold=40.0)
