@@ -26,12 +26,11 @@ from digits_quality import classifier
 from nablagan import losses, recipes
 from nablagan.cli.dry_run import measured
 from nablagan.data import Dataset, open_dataset, picture_grid, to_tensor
-from nablagan.data.sampler import Sampler
 from nablagan.optim import constant
 from nablagan.players import dcgan
 from nablagan.recipes import Facts, Options
 from nablagan.training.engine import Engine, engine
-from nablagan.training.loop import State, prepare, steps
+from nablagan.training.loop import State, prepare, sampler_of, steps
 from nablagan.training.run import AdamSettings, DataSettings, PlayerSettings, Run
 from nablagan.training.sampling import latents, samples
 
@@ -136,7 +135,7 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
 def trained(run: Run, dataset: Dataset, here: Engine, seconds: float) -> tuple[State, float]:
     """The state after `seconds` of training, and the seconds."""
     state = prepare(run, dataset.shape, len(dataset.classes), here)
-    sampler = Sampler(dataset, run.batch_size, run.latent_size, run.seed, run.conditional)
+    sampler = sampler_of(run, dataset, here)
     started = time.perf_counter()
     for _ in steps(state, sampler):
         if time.perf_counter() - started >= seconds:

@@ -31,7 +31,7 @@ from nablagan.data import Dataset, open_dataset
 from nablagan.data.sampler import Sampler
 from nablagan.optim import constant
 from nablagan.training.engine import engine
-from nablagan.training.loop import State, prepare, steps
+from nablagan.training.loop import State, prepare, sampler_of, steps
 from nablagan.training.run import AdamSettings, DataSettings, Run
 from nablagan.types import Batch, Loss
 
@@ -139,7 +139,7 @@ def rows(data: str, rounds: int, threads: int) -> Iterator[dict[str, Any]]:
     with engine("cpu") as here:
         dataset = open_dataset(data)
         run = recipes.strided(recipes.facts_of(dataset, DataSettings(data)), recipes.Options())
-        sampler = Sampler(dataset, run.batch_size, run.latent_size, run.seed, run.conditional)
+        sampler = sampler_of(run, dataset, here)
         state = prepare(run, dataset.shape, len(dataset.classes), here)
         yield {"case": "relativistic + R1 + R2", **compared(state, run, sampler, rounds, threads)}
         for loss in (losses.relativistic, losses.non_saturating, losses.minimax):

@@ -36,26 +36,14 @@ def measured(run: "Run", dataset: "Dataset", here: "Engine") -> dict[str, Any]:
 
     Raises InputError for what training would refuse at its beginning, or would not survive.
     """
-    from nablagan.data.sampler import Sampler
     from nablagan.players import parameter_count
     from nablagan.training.checks import check_divisible
-    from nablagan.training.loop import prepare
+    from nablagan.training.loop import prepare, sampler_of
 
     check_divisible(run, here)
     state = prepare(run, dataset.shape, len(dataset.classes), here)
-    sampler = Sampler(
-        dataset,
-        run.batch_size,
-        run.latent_size,
-        run.seed,
-        run.conditional,
-        here.rank,
-        here.processes,
-        here.device,
-        run.torch_dtype,
-    )
     generator, discriminator = map(parameter_count, state.game.players)
-    times = step_times(state, sampler)
+    times = step_times(state, sampler_of(run, dataset, here))
     warm_up = min(WARM_UP, len(times) - 2)
     speed = run.batch_size * (len(times) - 1 - warm_up) / (times[-1] - times[warm_up])
     return {

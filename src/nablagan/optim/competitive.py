@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from nablagan.game import Game, Jacobian
 from nablagan.optim.along import Along, Direction
 from nablagan.optim.coupling import coupled
-from nablagan.optim.moving import learning_rates
+from nablagan.optim.moving import rates_of
 from nablagan.optim.solving import least_squares
 from nablagan.types import Batch
 
@@ -65,8 +65,7 @@ class CompetitiveGradientDescent(Along):
         tolerance: float = 1e-6,
         iterations: int = 20,
     ) -> None:
-        def rates(game: Game) -> Tensor:
-            return learning_rates(game, generator_optimizer, discriminator_optimizer)
+        rates = rates_of(generator_optimizer, discriminator_optimizer)
 
         direction = competitive(rates, tolerance, iterations)
         super().__init__(game, generator_optimizer, discriminator_optimizer, direction)

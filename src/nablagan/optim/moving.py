@@ -1,5 +1,7 @@
 """Players and games as flat vectors, for updates that move them beside an optimiser's own step."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -44,3 +46,8 @@ def learning_rates(game: Game, generator_optimizer: Optimizer, discriminator_opt
         found = {id(p): float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
         rates += [torch.full_like(p, found[id(p)], requires_grad=False).flatten() for p in trainable(player).values()]
     return torch.cat(rates)
+
+
+def rates_of(generator_optimizer: Optimizer, discriminator_optimizer: Optimizer) -> Callable[[Game], Tensor]:
+    """`learning_rates` of these optimisers as a function of the game."""
+    return lambda game: learning_rates(game, generator_optimizer, discriminator_optimizer)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from nablagan.data.augment import diffaugment
+from nablagan.data.dataset import Dataset
 from nablagan.data.sampler import Sampler, seeded
 from nablagan.game import Game
 from nablagan.optim import Update
@@ -115,6 +116,21 @@ def prepare(run: Run, shape: tuple[int, ...], classes: int, engine: Engine) -> S
         for player, settings in zip(players, (run.generator_adam, run.discriminator_adam), strict=True)
     ]
     return State(run, game, run.update(game, *optimizers), Averages(players[0], run.ema_half_lives))
+
+
+def sampler_of(run: Run, dataset: Dataset, engine: Engine) -> Sampler:
+    """The run's batches of this data set, for this process."""
+    return Sampler(
+        dataset,
+        run.batch_size,
+        run.latent_size,
+        run.seed,
+        run.conditional,
+        engine.rank,
+        engine.processes,
+        engine.device,
+        run.torch_dtype,
+    )
 
 
 def augmentation(run: Run) -> Any:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from nablagan.data.dataset import Dataset
-from nablagan.data.sampler import Sampler
 from nablagan.training import checks
 from nablagan.training.checkpoint import Checkpoint, load_newest
 from nablagan.training.engine import Engine
 from nablagan.training.events import Listener
-from nablagan.training.loop import Diverged, State, check_tensors_finite, prepare, steps
+from nablagan.training.loop import Diverged, State, check_tensors_finite, prepare, sampler_of, steps
 from nablagan.training.restore import load_found
 from nablagan.training.run import Run
 from nablagan.training.signals import Signals
@@ -86,17 +85,7 @@ class Session:
         self.state, self.run, self.directory = state, state.run, directory
         self.dataset, self.engine = dataset, engine
         self.writer = Writer(state, directory, dataset, engine, listeners)
-        self.sampler = Sampler(
-            dataset,
-            self.run.batch_size,
-            self.run.latent_size,
-            self.run.seed,
-            self.run.conditional,
-            engine.rank,
-            engine.processes,
-            engine.device,
-            self.run.torch_dtype,
-        )
+        self.sampler = sampler_of(self.run, dataset, engine)
         self.saved_at = -1
 
     def lead(self, action: Callable[[], Any]) -> None:
