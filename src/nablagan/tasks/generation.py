@@ -1,18 +1,14 @@
 """Generation: latents to samples that the discriminator cannot tell from real ones."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from nablagan.game import Game
-from nablagan.penalties import Remembering
-from nablagan.types import Batch, Discriminator, InputError, Loss, Outcome, Pair, Penalty
+from nablagan.objectives import Weight, check_penalties, discriminator_objective, generator_objective
+from nablagan.types import Batch, Discriminator, Loss, Outcome, Pair, Penalty
 
-Weight = float | Callable[[int], float]
-"""A penalty's weight, or a function of the images seen that gives it."""
 Augmentation = Callable[[Tensor, Batch], Tensor]
 """(images, batch) -> images, drawing only from `batch.augmentation`."""
 
@@ -41,7 +37,7 @@ def generation(
     True
     """
     penalties = dict(penalties or {})
-    _check_penalties(penalties, discriminator)
+    check_penalties(penalties, discriminator)
 
     def critic(discriminator: Discriminator, batch: Batch) -> Discriminator:
         return discriminator if augment is None else Augmented(discriminator, augment, batch)
@@ -49,24 +45,14 @@ def generation(
     def play(generator: Callable[..., Tensor], batch: Batch) -> Tensor:
         return generator(batch.latent, batch.label)
 
+    def pair_of(fake: Tensor, batch: Batch) -> Pair:
+        return Pair(batch.real, fake, batch.label, batch.latent, batch.images_seen)
+
     def generator_loss(discriminator: Discriminator, fake: Tensor, batch: Batch) -> Outcome:
-        judge = critic(discriminator, batch)
-        losses = loss(judge(batch.real, batch.label), judge(fake, batch.label))
-        return Outcome(losses.generator, {})
+        return generator_objective(loss, critic(discriminator, batch), pair_of(fake, batch))
 
     def discriminator_loss(discriminator: Discriminator, fake: Tensor, batch: Batch) -> Outcome:
-        judge = critic(discriminator, batch)
-        if penalties:
-            judge = Remembering(judge)
-        pair = Pair(batch.real, fake, batch.label, batch.latent, batch.images_seen)
-        real_logits, fake_logits = judge(pair.real, pair.label), judge(pair.fake, pair.label)
-        total = loss(real_logits, fake_logits).discriminator
-        measures = {"real_logits": real_logits, "fake_logits": fake_logits}
-        for penalty, weight in penalties.items():
-            value = penalty(judge, pair)
-            total = total + (weight(batch.images_seen) if callable(weight) else weight) * value
-            measures[f"penalty_{_name(penalty)}"] = value
-        return Outcome(total, measures)
+        return discriminator_objective(loss, penalties, critic(discriminator, batch), pair_of(fake, batch))
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
 
@@ -85,21 +71,3 @@ class Augmented:
         tensors = {name: value for name, value in self.batch._asdict().items() if isinstance(value, Tensor)}
         chosen = self.batch._replace(**{name: value[indices] for name, value in tensors.items()})
         return Augmented(self.discriminator, self.augment, chosen)
-
-
-def _check_penalties(penalties: Mapping[Penalty, Weight], discriminator: nn.Module) -> None:
-    for penalty, weight in penalties.items():
-        if not callable(weight) and not weight >= 0:
-            raise InputError(f"the weight of penalty {_name(penalty)} is {weight}: give a number >= 0")
-    coupling = [name for name, module in discriminator.named_modules() if isinstance(module, _BatchNorm)]
-    if penalties and coupling:
-        raise InputError(
-            f"the discriminator's {coupling[0]} is a batch normalisation, so a sample has no gradient of its own: "
-            "use nn.GroupNorm, or no penalties"
-        )
-
-
-def _name(penalty: Penalty) -> str:
-    """Its name in measures; that of the function below for a functools.partial."""
-    function = penalty.func if isinstance(penalty, partial) else penalty
-    return getattr(function, "__name__", type(function).__name__)
