@@ -22,10 +22,11 @@ def generator_objective(loss: Loss, judge: Discriminator, pair: Pair) -> Outcome
 def discriminator_objective(
     loss: Loss, penalties: Mapping[Penalty, Weight], judge: Discriminator, pair: Pair
 ) -> Outcome:
-    """L_D + sum of weight times penalty, (batch,); measures `real_logits`, `fake_logits` and `penalty_NAME`, unweighted.
+    """L_D + sum of weight times penalty, (batch,).
 
-    With penalties the pair's logits serve them too, where each sample has one. Where a loss takes several for a sample
-    (patches), penalties look at their mean. A weight that is a function takes the pair's images_seen.
+    Measures `real_logits`, `fake_logits` and, unweighted, `penalty_NAME`. With penalties the pair's logits serve them
+    too, where each sample has one. Where a loss takes several for a sample (patches), penalties look at their mean. A
+    weight that is a function takes the pair's images_seen.
     """
     if penalties:
         judge = Remembering(judge)
