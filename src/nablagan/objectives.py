@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nablagan.penalties import Remembering, name_of, names_of
@@ -15,8 +16,12 @@ Weight = float | Callable[[int], float]
 
 
 def generator_objective(loss: Loss, judge: Discriminator, pair: Pair) -> Outcome:
-    """L_G of the pair's logits, (batch,); no measures."""
-    return Outcome(loss(_judged(judge, pair.real, pair.label), _judged(judge, pair.fake, pair.label)).generator, {})
+    """L_G of the pair's logits, (batch,).
+
+    Measure `separation`: softplus(a - b), whatever the loss; log 2 where the discriminator cannot tell the two apart.
+    """
+    real_logits, fake_logits = _judged(judge, pair.real, pair.label), _judged(judge, pair.fake, pair.label)
+    return Outcome(loss(real_logits, fake_logits).generator, {"separation": softplus(real_logits - fake_logits)})
 
 
 def discriminator_objective(

@@ -97,6 +97,14 @@ def test_options_reach_the_run(train, tmp_path):
     assert (config["picture_images"], config["checkpoint_images"]) == (48, 32)
 
 
+def test_a_gamma_that_sets_itself_moves_and_resumes(train, tmp_path):
+    assert train("--gamma", "auto")[0] == 0
+    weights = [event["measures"]["penalty_weight_r1"] for event in events(tmp_path / "run", "tick")]
+    assert len(set(weights)) == len(weights) > 1
+    code, printed = train("--gamma", "auto")
+    assert (code, "all its images have been seen" in printed.out) == (0, True)
+
+
 def test_an_update_is_chosen_by_name_and_resumes_bit_for_bit(tmp_path, capsys):
     """Optimistic play remembers its last step: it has to come back from the checkpoint too."""
     options = ["--data", "builtin:ring", "--size", "tiny", "--batch", "16", "--images", "48", "--dtype", "float64"]

@@ -29,6 +29,7 @@ EPILOG = """recipes:
 examples:
   nablagan train                                       real digits, three minutes on two cores
   nablagan train --data photos/ --resolution 64        a folder of images, one class or a folder each
+  nablagan train --data photos/ --gamma auto           the penalties' weight sets itself (docs/gamma.md)
   nablagan train --data train-images-idx3-ubyte.gz --unconditional --images 300k
   nablagan train r3gan --data photos.zip --images 5M --device cuda --out runs/photos
   nablagan train --out runs/photos ...                 the same command again goes on where it stopped
@@ -64,7 +65,9 @@ def _add_recipe_arguments(group: Any) -> None:
     group.add_argument("--size", choices=("tiny", "small", "base"), help="width of the players")
     group.add_argument("--loss", metavar="NAME", help="relativistic, hinge, non_saturating, wasserstein, ...")
     group.add_argument("--update", metavar="NAME", help="alternating, extragradient, optimistic, lookahead, lead, ...")
-    group.add_argument("--gamma", type=float, metavar="X", help="weight of the gradient penalties R1 and R2")
+    group.add_argument(
+        "--gamma", type=gamma, metavar="X", help="weight of the gradient penalties R1 and R2, or auto: it sets itself"
+    )
     group.add_argument(
         "--penalty-method",
         metavar="NAME",
@@ -95,6 +98,14 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of images such as 200000, 200k or 5M")
     return number
+
+
+def gamma(text: str) -> float | str:
+    """A number, or `auto`."""
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from None
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -24,7 +24,6 @@ def points(facts: Facts, options: Options) -> Run:
     shared = shared_settings(facts, options, IMAGES, BATCH_SIZE)
     rate = options.learning_rate or LEARNING_RATE
     falling = AdamSettings(Cosine(rate, rate / 10, shared["images"]), constant(0.99))
-    gamma = GAMMA if options.gamma is None else options.gamma
     size = {"size": options.size or "small"}
     return Run(
         recipe="points",
@@ -33,6 +32,6 @@ def points(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=falling,
         discriminator_adam=falling,
-        penalties=gradient_penalties(options, constant(gamma)),
+        penalties=gradient_penalties(options, shared, GAMMA, constant),
         **shared,
     )

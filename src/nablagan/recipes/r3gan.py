@@ -32,7 +32,6 @@ def r3gan(facts: Facts, options: Options) -> Run:
 
     rate = options.learning_rate or 2e-4
     adam = AdamSettings(cosine(rate, rate / 4), cosine(0.9, 0.99))
-    gamma = nearest_gamma(facts) if options.gamma is None else options.gamma
     probability = options.augmentation_probability
     size = {"size": options.size or SIZE[facts.device]}
     return Run(
@@ -42,7 +41,7 @@ def r3gan(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=adam,
         discriminator_adam=adam,
-        penalties=gradient_penalties(options, cosine(gamma, gamma / 10)),
+        penalties=gradient_penalties(options, shared, nearest_gamma(facts), lambda start: cosine(start, start / 10)),
         augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
         augmentation_probability=cosine(0.0, AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,

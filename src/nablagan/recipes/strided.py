@@ -26,8 +26,8 @@ def strided(facts: Facts, options: Options) -> Run:
     shared = shared_settings(facts, options, IMAGES[facts.device], BATCH_SIZE)
     rate = options.learning_rate or LEARNING_RATE
     falling = Cosine(rate, rate * LEARNING_RATE_END / LEARNING_RATE, shared["images"])
-    gamma = GAMMA_AT_32 * facts.pixels / 32**2 if options.gamma is None else options.gamma
-    weight = Cosine(gamma, gamma / 10, shared["images"])
+    images = shared["images"]
+    gamma = GAMMA_AT_32 * facts.pixels / 32**2
     size = {"size": options.size or default_size(facts)}
     probability = options.augmentation_probability
     return Run(
@@ -37,7 +37,7 @@ def strided(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=AdamSettings(falling, constant(0.99)),
         discriminator_adam=AdamSettings(falling, constant(0.99)),
-        penalties=gradient_penalties(options, weight),
+        penalties=gradient_penalties(options, shared, gamma, lambda start: Cosine(start, start / 10, images)),
         augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
         augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,

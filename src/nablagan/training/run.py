@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from nablagan.data.augment import KINDS
-from nablagan.optim import Alternating, Cosine, Update, constant
+from nablagan.optim import Alternating, Balanced, Cosine, Update, constant
 from nablagan.types import InputError, Loss
 
 FORMAT = 1
@@ -59,7 +59,8 @@ class PenaltySettings:
 
     penalty: Callable[..., torch.Tensor]
     """`types.Penalty`, or `types.GeneratorPenalty`."""
-    weight: Cosine
+    weight: Cosine | Balanced
+    """A schedule, or a rule by which it follows the game; penalties with equal rules share one weight."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,11 @@ def _player(content: Mapping[str, Any]) -> PlayerSettings:
 
 
 def _penalties(content: Any) -> tuple[PenaltySettings, ...]:
-    return tuple(PenaltySettings(_function(p["penalty"]), Cosine(**p["weight"])) for p in content)
+    return tuple(PenaltySettings(_function(p["penalty"]), _weight(p["weight"])) for p in content)
+
+
+def _weight(content: Mapping[str, Any]) -> Cosine | Balanced:
+    return Balanced(**content) if "target" in content else Cosine(**content)
 
 
 def _function(content: Any) -> Callable[..., Any]:

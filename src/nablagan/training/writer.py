@@ -168,6 +168,7 @@ class Writer:
             "skipped": self.state.skipped,
             "failures": self.state.failures,
             "elapsed_seconds": self.state.elapsed_seconds,
+            "balances": [balance.gamma for balance in self.state.balances.values()],
             "tick": {"sums": self.tick.sums, "steps": self.tick.steps},
             "events_length": self.log.sync(),
             "scheduled": scheduled,
