@@ -61,9 +61,9 @@ def test_gamma_grows_with_the_pixels():
 def test_gamma_that_follows_the_game(name):
     """Both penalties share one weight; it starts at the recipe's own gamma."""
     there = facts((2,) if name == "points" else (1, 32, 32))
-    fixed, free = (getattr(recipes, name)(there, Options(images=50_000, gamma=gamma)) for gamma in (None, "auto"))
+    fixed, free = (getattr(recipes, name)(there, Options(images=100_000, gamma=gamma)) for gamma in (None, "auto"))
     weight = free.penalties[0].weight
-    assert weight == Balanced(start=fixed.penalties[0].weight.start, images=2000) == free.penalties[1].weight
+    assert weight == Balanced(start=fixed.penalties[0].weight.start, images=4000) == free.penalties[1].weight
     assert from_json(to_json(free)) == free
     with engine("cpu") as here:
         assert len(prepare(free, there.shape, 0, here).balances) == 1
