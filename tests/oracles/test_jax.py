@@ -6,7 +6,6 @@ The oracle is JAX's own differentiation: jax.grad, jax.jvp, jax.vjp, jax.jacrev.
 from functools import partial
 
 import jax
-import numpy as np
 import pytest
 import torch
 
@@ -15,6 +14,7 @@ from nablagan import losses, penalties
 from nablagan.tasks import generation
 from oracle import batch_for, draws, tiny
 from oracles import in_jax
+from oracles.near import assert_near
 
 pytestmark = pytest.mark.oracle
 PENALTIES = {
@@ -32,14 +32,6 @@ def both_games(kind, loss, weights):
     players, batch = tiny(kind), batch_for(kind, 4)
     game = generation(*players, loss=loss, penalties=weights[0])
     return game, batch, in_jax.JaxGame(kind, players, getattr(in_jax, loss.__name__), weights[1], batch)
-
-
-def assert_near(found, expected, relative=1e-10):
-    """In the Euclidean norm of the whole vector."""
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert found.shape == expected.shape and found.dtype == expected.dtype == np.float64
-    error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
-    assert error <= relative, error
 
 
 @every_penalty

@@ -13,6 +13,7 @@ from nablagan.players import dcgan, mlp
 from nablagan.tasks import generation
 from nablagan.types import Batch
 from oracles import in_keras
+from oracles.near import assert_near
 
 pytestmark = pytest.mark.oracle
 LATENT, COUNT, POINTS, IMAGES, WIDTHS = 3, 6, 5, (2, 8, 12), (4, 3)
@@ -67,14 +68,6 @@ def both_games(kind, loss, weights, dtype="float64"):
 
 def arrays(batch):
     return in_keras.samples(batch.real), in_keras.samples(batch.latent)
-
-
-def assert_near(found, expected, relative=1e-10):
-    """In the Euclidean norm of the whole vector."""
-    found = np.asarray(found)
-    assert found.shape == expected.shape and found.dtype == expected.dtype
-    error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
-    assert error <= relative, error
 
 
 @pytest.mark.parametrize("kind", ["mlp", "kernel 4"])
