@@ -38,6 +38,10 @@ def least_squares(a, b):
     return (b - 1) ** 2 / 2, (a - 1) ** 2 / 2 + b**2 / 2
 
 
+def signed_least_squares(a, b):
+    return (b - 1) ** 2, (a - 1) ** 2 + (b + 1) ** 2
+
+
 def relativistic(a, b):
     return softplus(a - b), softplus(b - a)
 
