@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nablagan import closed_form, data, losses, optim, penalties, players, recipes, tasks, training
+    from nablagan import closed_form, data, diagnostics, losses, optim, penalties, players, recipes, tasks, training
     from nablagan.game import Game, Jacobian
     from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
 
@@ -21,6 +21,7 @@ __all__ = [
     "PlayerLosses",
     "closed_form",
     "data",
+    "diagnostics",
     "losses",
     "optim",
     "penalties",
