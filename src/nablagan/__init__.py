@@ -7,7 +7,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nablagan import closed_form, data, interface, losses, optim, penalties, players, recipes, tasks, training
+    from nablagan import (
+        closed_form,
+        data,
+        diagnostics,
+        interface,
+        losses,
+        optim,
+        penalties,
+        players,
+        recipes,
+        tasks,
+        training,
+    )
     from nablagan.game import Game, Jacobian
     from nablagan.interface import AdversarialTerm
     from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
@@ -23,6 +35,7 @@ __all__ = [
     "PlayerLosses",
     "closed_form",
     "data",
+    "diagnostics",
     "interface",
     "losses",
     "optim",
