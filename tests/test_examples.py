@@ -12,26 +12,27 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.fixture
 def run(monkeypatch, tmp_path, capsys):
-    """Runs an example with arguments; what it prints, and its picture."""
+    """Runs an example with arguments; what it prints, and the size of its picture."""
 
     def go(name, *arguments):
         monkeypatch.setattr(sys, "argv", [name, *arguments, "--out", str(tmp_path / "picture.png")])
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-        return capsys.readouterr().out, Image.open(tmp_path / "picture.png")
+        with Image.open(tmp_path / "picture.png") as picture:
+            return capsys.readouterr().out, picture.size
 
     return go
 
 
 def test_autoencoder(run):
-    printed, picture = run("autoencoder.py", "--steps", "2")
+    printed, (width, height) = run("autoencoder.py", "--steps", "2")
     assert printed.startswith("held-out digits: mean squared error ")
-    assert picture.size[0] < picture.size[1]
+    assert width < height
 
 
 def test_adversarial_flow(run):
-    printed, picture = run("adversarial_flow.py", "--pretraining", "2", "--steps", "1", "--warmup", "1")
-    assert printed.count("sliced Wasserstein distance") == 3
-    assert picture.size[0] > picture.size[1]
+    printed, (width, height) = run("adversarial_flow.py", "--pretraining", "2", "--steps", "1", "--warmup", "1")
+    assert printed.count("sliced Wasserstein distance") == 2
+    assert width > height
 
 
 def test_the_autoencoder_is_as_short_as_promised():
