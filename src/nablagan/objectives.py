@@ -1,13 +1,13 @@
 """Both players' objectives on a pair: a loss of its logits, and for the discriminator the weighted penalties."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from nablagan.penalties import Remembering
+from nablagan.penalties import Remembering, name_of, names_of
 from nablagan.types import Discriminator, InputError, Loss, Outcome, Pair, Penalty
 
 Weight = float | Callable[[int], float]
@@ -20,13 +20,17 @@ def generator_objective(loss: Loss, judge: Discriminator, pair: Pair) -> Outcome
 
 
 def discriminator_objective(
-    loss: Loss, penalties: Mapping[Penalty, Weight], judge: Discriminator, pair: Pair
+    loss: Loss,
+    penalties: Mapping[Penalty, Weight],
+    judge: Discriminator,
+    pair: Pair,
+    names: Sequence[str] | None = None,
 ) -> Outcome:
     """L_D + sum of weight times penalty, (batch,).
 
     Measures `real_logits`, `fake_logits` and, unweighted, `penalty_NAME`. With penalties the pair's logits serve them
     too, where each sample has one. Where a loss takes several for a sample (patches), penalties look at their mean. A
-    weight that is a function takes the pair's images_seen.
+    weight that is a function takes the pair's images_seen. `names` are the penalties' own if not given.
     """
     if penalties:
         judge = Remembering(judge)
@@ -34,10 +38,9 @@ def discriminator_objective(
     total = loss(real_logits, fake_logits).discriminator
     measures = {"real_logits": real_logits, "fake_logits": fake_logits}
     critic = judge if real_logits.ndim == 1 else Averaged(judge)
-    for penalty, weight in penalties.items():
-        value = penalty(critic, pair)
+    for name, (penalty, weight) in zip(names or names_of(penalties), penalties.items(), strict=True):
+        value = measures[f"penalty_{name}"] = penalty(critic, pair)
         total = total + weight_at(weight, pair.images_seen or 0) * value
-        measures[f"penalty_{name_of(penalty)}"] = value
     return Outcome(total, measures)
 
 
@@ -56,23 +59,17 @@ def weight_at(weight: Weight, images_seen: int) -> float:
     return weight(images_seen) if callable(weight) else weight
 
 
-def check_penalties(penalties: Mapping[Penalty, Weight], discriminator: nn.Module) -> None:
-    """Raise InputError for a negative weight, and for penalties on a discriminator with batch normalisation."""
+def check_penalties(penalties: Mapping[Any, Weight], player: nn.Module, name: str) -> None:
+    """Raise InputError for a negative weight, and for penalties on a player with batch normalisation."""
     for penalty, weight in penalties.items():
         if not callable(weight) and not weight >= 0:
             raise InputError(f"the weight of penalty {name_of(penalty)} is {weight}: give a number >= 0")
-    coupling = [name for name, module in discriminator.named_modules() if isinstance(module, _BatchNorm)]
+    coupling = [path for path, module in player.named_modules() if isinstance(module, _BatchNorm)]
     if penalties and coupling:
         raise InputError(
-            f"the discriminator's {coupling[0]} is a batch normalisation, so a sample has no gradient of its own: "
+            f"the {name}'s {coupling[0]} is a batch normalisation, so a sample has no gradient of its own: "
             "use nn.GroupNorm, or no penalties"
         )
-
-
-def name_of(penalty: Penalty) -> str:
-    """Its name in measures; that of the function below for a functools.partial."""
-    function = penalty.func if isinstance(penalty, partial) else penalty
-    return getattr(function, "__name__", type(function).__name__)
 
 
 def _judged(judge: Discriminator, images: Tensor, label: Tensor | None) -> Tensor:

@@ -120,6 +120,21 @@ def test_an_update_is_chosen_by_name_and_resumes_bit_for_bit(tmp_path, capsys):
     assert "update: 'nablagan.optim.past_extragradient:PastExtragradient' there" in capsys.readouterr().err
 
 
+def test_the_penalties_method_is_chosen_by_name_and_is_part_of_the_run(train, tmp_path):
+    code, _ = train("--penalty-method", "aligned-fd")
+    chosen = [setting["penalty"] for setting in json.loads((tmp_path / "run/config.json").read_text())["penalties"]]
+    assert code == 0
+    assert [penalty["partial"].split(":")[1] for penalty in chosen] == ["r1", "r2"]
+    assert {penalty["keywords"]["method"] for penalty in chosen} == {"nablagan.penalties.methods:aligned_fd"}
+    (tick, *_) = events(tmp_path / "run", "tick")
+    assert {"penalty_r1", "penalty_weight_r1", "penalty_r2", "penalty_weight_r2"} <= set(tick["measures"])
+    code, printed = train()
+    assert (code, "penalties: " in printed.err) == (2, True)
+    code, printed = train("--penalty-method", "aligned")
+    assert code == 2
+    assert "no penalty method 'aligned': did you mean aligned_fd? there are double_backward" in printed.err
+
+
 def test_an_unknown_update_is_refused_with_the_nearest_name(train):
     code, printed = train("--update", "extragradiant")
     assert code == 2

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HELP = "train a generator and a discriminator, and write a report of what happened"
 RECIPES = ("default", "strided", "r3gan", "points")
+PENALTY_METHODS = ("double_backward", "aligned_jvp", "aligned_fd")
 EPILOG = """recipes:
   default   points for 2-D points; for images strided on a CPU, r3gan on a GPU
   strided   plain strided convolutions with the R3GAN objective: the most after equal time on a CPU
@@ -64,6 +65,11 @@ def _add_recipe_arguments(group: Any) -> None:
     group.add_argument("--loss", metavar="NAME", help="relativistic, hinge, non_saturating, wasserstein, ...")
     group.add_argument("--update", metavar="NAME", help="alternating, extragradient, optimistic, lookahead, lead, ...")
     group.add_argument("--gamma", type=float, metavar="X", help="weight of the gradient penalties R1 and R2")
+    group.add_argument(
+        "--penalty-method",
+        metavar="NAME",
+        help="how R1 and R2 find the gradient: double_backward (default), aligned_jvp, aligned_fd",
+    )
     group.add_argument("--learning-rate", type=float, metavar="X", help="of both players at the start")
     group.add_argument("--latent-size", type=int, metavar="N", help="numbers that a sample is made from")
     group.add_argument("--augment", metavar="KINDS", help="of color,translation,cutout; or none")
@@ -180,6 +186,7 @@ def _options(arguments: argparse.Namespace) -> "Options":
         batch_size=arguments.batch,
         size=arguments.size,
         gamma=arguments.gamma,
+        penalty_method=_penalty_method(arguments.penalty_method),
         learning_rate=arguments.learning_rate,
         loss=named(losses, _loss_names(losses), arguments.loss, "loss") if arguments.loss else None,
         update=_update(optim, arguments.update) if arguments.update else None,
@@ -199,6 +206,14 @@ def _loss_names(losses: Any) -> list[str]:
     """The public functions that the module of losses defines, except its check."""
     own = [name for name, value in vars(losses).items() if getattr(value, "__module__", "") == losses.__name__]
     return [name for name in own if not name.startswith(("_", "check_"))]
+
+
+def _penalty_method(word: str | None) -> Any:
+    """The deterministic method called so; None, the recipe's own, for the default, which configurations leave out."""
+    from nablagan import penalties
+
+    chosen = named(penalties, PENALTY_METHODS, word.replace("-", "_"), "penalty method") if word else None
+    return None if chosen is penalties.double_backward else chosen
 
 
 def _update(optim: Any, word: str) -> Any:

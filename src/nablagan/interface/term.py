@@ -72,7 +72,7 @@ class AdversarialTerm:
         if not start >= 0:
             raise InputError(f"start is {start}: give the number of images that the discriminator learns from alone")
         self.penalties = dict(penalties or {})
-        check_penalties(self.penalties, discriminator)
+        check_penalties(self.penalties, discriminator, "discriminator")
         self.discriminator, self.loss, self.weight, self.start = discriminator, _by_patch(loss), weight, start
         self.normalisation, self.call = normalisation, call
         self.images_seen = 0

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from nablagan import penalties
 from nablagan.data import Dataset
-from nablagan.optim import Alternating, Update
-from nablagan.training.run import DataSettings
+from nablagan.optim import Alternating, Cosine, Update
+from nablagan.penalties import Method
+from nablagan.training.run import DataSettings, PenaltySettings
 from nablagan.types import InputError, Loss
 
 PARTS = 12
@@ -41,6 +44,8 @@ class Options:
     batch_size: int | None = None
     size: str | None = None
     gamma: float | None = None
+    penalty_method: Method | None = None
+    """How R1 and R2 find the slope."""
     learning_rate: float | None = None
     loss: Loss | None = None
     update: Callable[..., Update] | None = None
@@ -65,6 +70,13 @@ class Options:
             raise InputError(f"augmentation probability is {self.augmentation_probability}: give a number in [0, 1]")
         if any(half_life < 1 for half_life in self.ema_half_lives or ()):
             raise InputError(f"EMA half-lives are {self.ema_half_lives}: give numbers of images above 0")
+
+
+def gradient_penalties(options: Options, weight: Cosine) -> tuple[PenaltySettings, ...]:
+    """R1 and R2 with this weight, their slopes found by the method that the user chose."""
+    method = options.penalty_method
+    chosen = (penalties.r1, penalties.r2)
+    return tuple(PenaltySettings(p if method is None else partial(p, method=method), weight) for p in chosen)
 
 
 def facts_of(dataset: Dataset, data: DataSettings, device: str = "cpu") -> Facts:

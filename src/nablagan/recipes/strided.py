@@ -1,10 +1,10 @@
 """Strided convolutions with the R3GAN objective: the best on a CPU after equal wall-clock time (docs/log.md)."""
 
-from nablagan import losses, penalties
+from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import dcgan
-from nablagan.recipes.options import Facts, Options, shared_settings
-from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
+from nablagan.recipes.options import Facts, Options, gradient_penalties, shared_settings
+from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 64_000, "cuda": 2_000_000}
@@ -37,7 +37,7 @@ def strided(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=AdamSettings(falling, constant(0.99)),
         discriminator_adam=AdamSettings(falling, constant(0.99)),
-        penalties=tuple(PenaltySettings(penalty, weight) for penalty in (penalties.r1, penalties.r2)),
+        penalties=gradient_penalties(options, weight),
         augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
         augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,

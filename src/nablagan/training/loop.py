@@ -109,6 +109,7 @@ def prepare(run: Run, shape: tuple[int, ...], classes: int, engine: Engine) -> S
         loss=run.loss,
         penalties={setting.penalty: setting.weight for setting in run.penalties},
         augment=augmentation(run) if run.augmentations else None,
+        generator_penalties={setting.penalty: setting.weight for setting in run.generator_penalties},
         mean=engine.mean,
     )
     optimizers = [

@@ -4,6 +4,7 @@ import resource
 import time
 from typing import Any
 
+from nablagan.penalties import names_of
 from nablagan.training.loop import State
 
 
@@ -52,7 +53,9 @@ def schedule_values(state: State) -> dict[str, float]:
         "generator_learning_rate": run.generator_adam.learning_rate(at),
         "discriminator_learning_rate": run.discriminator_adam.learning_rate(at),
     }
-    values |= {f"penalty_weight_{setting.penalty.__name__}": setting.weight(at) for setting in run.penalties}
+    settings = (*run.penalties, *run.generator_penalties)
+    names = names_of(setting.penalty for setting in settings)
+    values |= {f"penalty_weight_{name}": setting.weight(at) for name, setting in zip(names, settings, strict=True)}
     if run.augmentations:
         values["augmentation_probability"] = run.augmentation_probability(at)
     return values
