@@ -8,7 +8,7 @@ from torch import nn
 import nablagan as ng
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--steps", type=int, default=600)
+parser.add_argument("--steps", type=int, default=300)
 parser.add_argument("--weight", type=float, default=0.5, help="1: the term is as strong as a mean absolute error")
 parser.add_argument("--out", default="autoencoder.png", help="picture: rows of digits, each above its reconstructions")
 options = parser.parse_args()
