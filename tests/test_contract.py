@@ -14,6 +14,7 @@ import nablagan as ng
 from cases import GENERATOR_PENALTIES, LOSSES, PENALTIES, UPDATES
 
 NAMES = {
+    "AdversarialTerm",
     "Batch",
     "Game",
     "InputError",
@@ -24,6 +25,7 @@ NAMES = {
     "closed_form",
     "data",
     "diagnostics",
+    "interface",
     "losses",
     "optim",
     "penalties",
@@ -48,6 +50,15 @@ SIGNATURES = {
     "Game.generator_gradient": "self, batch, fake",
     "Game.discriminator_gradient": "self, batch, fake",
     "Jacobian.__matmul__": "self, vector",
+    "tasks.adversarial_flow": ("velocity, discriminator, loss, centring=0.001, transport=0.0, time, **options"),
+    "tasks.directional_scores": "discriminator, x, t, velocities, label=None",
+    "tasks.integrated": "velocity, noise, steps=32, label=None",
+    "AdversarialTerm": "discriminator, loss, penalties=None, weight=1.0, start=0, normalisation=None, call",
+    "AdversarialTerm.generator_loss": "self, real, fake, label=None",
+    "AdversarialTerm.discriminator_loss": "self, real, fake, label=None, key=None",
+    "interface.adaptive_weight": ("reconstruction_loss, adversarial_loss, last_layer, bound=10000.0, floor=0.0001"),
+    "interface.GradientNormalisation": "decay=0.9, mean",
+    "interface.GradientNormalisation.__call__": "self, samples, scale=1.0",
     "tasks.generation": (
         "generator, discriminator, loss, penalties=None, augment=None, generator_penalties=None, **options"
     ),

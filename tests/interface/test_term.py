@@ -85,6 +85,18 @@ def test_each_loss_moves_its_own_player_only():
     assert real.grad is None
 
 
+def test_the_discriminator_may_step_before_the_model_goes_backward():
+    discriminator, (real, fake) = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).double(), pair()
+    term = AdversarialTerm(discriminator, losses.hinge)
+    (expected,) = torch.autograd.grad(term.generator_loss(real, fake), fake)
+    theirs = term.generator_loss(real, fake)
+    term.discriminator_loss(real, fake).backward()
+    torch.optim.SGD(discriminator.parameters(), 1.0).step()
+    theirs.backward()
+    assert torch.equal(fake.grad, expected)
+    assert not torch.equal(torch.autograd.grad(term.generator_loss(real, fake), fake)[0], expected)
+
+
 def test_a_frozen_part_of_the_discriminator_stays_frozen():
     discriminator = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)).double()
     discriminator[0].requires_grad_(False)
@@ -158,8 +170,11 @@ def test_labels_are_given_to_the_discriminator():
 
 
 def test_the_discriminator_learns_before_its_loss_switches_on():
-    (real, fake), discriminator = pair(4), Linear(1.0, 1.0)
+    (real, fake), discriminator, asked = pair(4), Linear(1.0, 1.0), []
+    discriminator.register_forward_hook(lambda *given: asked.append(given))
     term = AdversarialTerm(discriminator, losses.hinge, weight=lambda images_seen: images_seen / 4, start=8)
+    assert term.generator_loss(real, fake) == 0
+    assert not asked
     seen = []
     for _ in range(4):
         loss = term.generator_loss(real, fake)
@@ -236,6 +251,10 @@ def test_wrong_input():
     (real, fake), linear = pair(), Linear(1.0, 1.0)
     with pytest.raises(InputError, match="a list of terms for several"):
         AdversarialTerm([linear, linear], losses.hinge)
+    with pytest.raises(InputError, match="the discriminator is a ModuleList"):
+        AdversarialTerm(nn.ModuleList([linear]), losses.hinge)
+    with pytest.raises(InputError, match=r"has no \['step'\]: give its own state_dict"):
+        AdversarialTerm(linear, losses.hinge).load_state_dict({"step": 3})
     with pytest.raises(InputError, match="the adversarial weight is -1: give a number >= 0"):
         AdversarialTerm(linear, losses.hinge, weight=-1)
     with pytest.raises(InputError, match="start is -1"):

@@ -114,7 +114,7 @@ def test_measures_and_another_loss():
     torch.testing.assert_close(gradient.loss, expected.detach())
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 def test_an_update_moves_both_players(dtype):
     players = [player.to(dtype) for player in nets(nn.RMSNorm(5))]
     game = adversarial_flow(*players)
@@ -126,6 +126,8 @@ def test_an_update_moves_both_players(dtype):
     assert moved[: game.sizes[0]].any()
     assert moved[game.sizes[0] :].any()
     assert step.measures["generator_loss"].isfinite()
+    x, t, v = path(batch, uniform_time(batch))
+    assert directional_scores(players[1], x, t, v[None])[1].dtype == torch.promote_types(dtype, torch.float32)
 
 
 def test_normalisations_that_are_wrong_behind_forward_mode_are_refused():
@@ -180,5 +182,7 @@ def test_wrong_input():
         adversarial_flow(velocity, discriminator).field(BATCH._replace(latent=BATCH.latent.flatten(1)))
     with pytest.raises(InputError, match=r"times are \(4, 1\) for 4 samples"):
         adversarial_flow(velocity, discriminator, time=lambda batch: torch.ones(4, 1)).generate(BATCH)
+    with pytest.raises(InputError, match="0 steps from noise to data"):
+        integrated(velocity, BATCH.latent, steps=0)
     with pytest.raises(InputError, match=r"gave \(4, 2, 3\) for 4 samples"):
         directional_scores(velocity, *path(BATCH, uniform_time(BATCH))[:2], draws(2, 4, 2, 3))

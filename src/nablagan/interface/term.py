@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nablagan.game import detached, held
+from nablagan.game import detached
 from nablagan.interface.normalisation import GradientNormalisation
 from nablagan.objectives import Weight, check_penalties, discriminator_objective, generator_objective, weight_at
 from nablagan.pure import places
@@ -62,7 +62,7 @@ class AdversarialTerm:
         normalisation: GradientNormalisation | None = None,
         call: Call = plain_call,
     ) -> None:
-        if not isinstance(discriminator, nn.Module):
+        if not isinstance(discriminator, nn.Module) or isinstance(discriminator, (nn.ModuleList, nn.ModuleDict)):
             raise InputError(
                 f"the discriminator is a {type(discriminator).__name__}: give one nn.Module, and a list of terms for "
                 "several"
@@ -89,9 +89,10 @@ class AdversarialTerm:
     def generator_loss(self, real: Tensor, fake: Tensor, label: Tensor | None = None) -> Tensor:
         """weight times the mean L_G, a scalar to add to the model's loss; `fake` has the model's graph.
 
-        The discriminator is held constant: its parameters get no gradient, its buffers (power iterations, running
-        statistics) do not move. 0 while `is_warming_up`, then without asking the discriminator. Raises InputError for
-        samples of different shapes and logits that are not one tensor of a row for each sample.
+        The discriminator is held constant, on a copy: its parameters get no gradient, its buffers (power iterations,
+        running statistics) do not move, and it may step before you go backward. 0 while `is_warming_up`, then without
+        asking the discriminator. Raises InputError for samples of different shapes and logits that are not one tensor
+        with a row for each sample.
         """
         _check_pair(real, fake)
         weight = 0.0 if self.is_warming_up else weight_at(self.weight, self.images_seen)
@@ -127,7 +128,9 @@ class AdversarialTerm:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave. Raises InputError for the state of a normalisation that this term has not."""
+        """Restore what `state_dict` gave. InputError for another's, and for a normalisation that this term has not."""
+        if set(state) != {"images_seen", "normalisation"}:
+            raise InputError(f"the state of an adversarial term has no {sorted(state)}: give its own state_dict()")
         if state["normalisation"] and not self.normalisation:
             raise InputError("the state is that of a term with gradient normalisation: make this one with it too")
         if self.normalisation:
@@ -138,9 +141,8 @@ class AdversarialTerm:
         factor = weight
         if self.normalisation:
             fake, factor = self.normalisation(fake, weight), 1.0
-        with held(self.discriminator):
-            judge = StillJudge(self.discriminator, self.call)
-            return factor * generator_objective(self.loss, judge, Pair(real, fake, label)).loss.mean()
+        judge = StillJudge(self.discriminator, self.call)
+        return factor * generator_objective(self.loss, judge, Pair(real, fake, label)).loss.mean()
 
     def _report(self, measures: dict[str, Tensor]) -> None:
         self.measures |= {name: detached(value).mean() for name, value in measures.items()}
@@ -171,12 +173,19 @@ class Judge:
 
 
 class StillJudge(Judge):
-    """The same on copies of the module's buffers, made anew for each call: its own do not move."""
+    """The same, held constant: on copies of its parameters, and of its buffers anew for each call.
+
+    Copies rather than `game.held`: the discriminator may step before one goes backward through these logits.
+    """
+
+    def __init__(self, discriminator: nn.Module, call: Call) -> None:
+        super().__init__(discriminator, call)
+        self.parameters = {id(p): detached(p).clone() for p in discriminator.parameters()}
 
     def _logits(self, images: Tensor, label: Tensor | None) -> Tensor:
         module = _Called(self.discriminator, self.call)
-        copies = {id(buffer): buffer.clone() for buffer in module.buffers()}
-        state = {name: copies[id(tensor)] for name, tensor in places(module) if id(tensor) in copies}
+        now = self.parameters | {id(buffer): buffer.clone() for buffer in module.buffers()}
+        state = {name: now[id(tensor)] for name, tensor in places(module)}
         return torch.func.functional_call(module, state, (images, label), tie_weights=False)
 
 

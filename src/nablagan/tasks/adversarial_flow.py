@@ -105,8 +105,8 @@ def directional_scores(
 ) -> tuple[Tensor, Tensor]:
     """D(x, t), (batch,), and its derivatives along (u, 1) for each of `velocities` (k, batch, ...), (k, batch).
 
-    Forward mode, one pass of D with k tangents. Raises InputError for normalisations whose derivative PyTorch gets
-    wrong behind it, and for values that are not (batch,).
+    Forward mode, one pass of D with k tangents; in float32 or better. Raises InputError for normalisations whose
+    derivative PyTorch gets wrong behind it, and for values that are not (batch,).
 
     >>> directional_scores(lambda x, t: x[:, 0] * t, torch.ones(1, 2), torch.ones(1), 3 * torch.ones(1, 1, 2))
     (tensor([1.]), tensor([[4.]]))
@@ -124,11 +124,14 @@ def directional_scores(
         raise InputError(
             f"the discriminator gave {tuple(value.shape)} for {len(t)} samples: give one number a sample, (batch,)"
         )
-    return value, scores
+    wide = torch.promote_types(value.dtype, torch.float32)
+    return value.to(wide), scores.to(wide)
 
 
 def integrated(velocity: Flow, noise: Tensor, steps: int = 32, label: Tensor | None = None) -> Tensor:
-    """Samples like `noise`: dx/dt = u(x, t) from t = 1 to 0 by Heun's method, 2 `steps` evaluations."""
+    """Samples like `noise`: dx/dt = u(x, t) from t = 1 to 0 by Heun's method; InputError for no step."""
+    if steps < 1:
+        raise InputError(f"{steps} steps from noise to data: give 1 or more")
     x, size = noise, 1 / steps
     for step in range(steps):
         t = torch.full(noise.shape[:1], 1 - step * size, dtype=noise.dtype, device=noise.device)
