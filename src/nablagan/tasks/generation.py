@@ -72,13 +72,14 @@ def generation(
         if penalties:
             judge = Remembering(judge)
         pair = Pair(batch.real, fake, batch.label, batch.latent, batch.images_seen)
+        # Before the loss: what a penalty puts off to the backward pass is then done when the loss's graph is gone.
+        values = [penalty(judge, pair) for penalty in penalties]
         real_logits, fake_logits = judge(pair.real, pair.label), judge(pair.fake, pair.label)
         total = loss(real_logits, fake_logits).discriminator
-        measures = {"real_logits": real_logits, "fake_logits": fake_logits}
-        for name, (penalty, weight) in zip(own, penalties.items(), strict=True):
-            value = measures[name] = penalty(judge, pair)
+        for weight, value in zip(penalties.values(), values, strict=True):
             total = total + _at(weight, batch) * value
-        return Outcome(total, measures)
+        logits = {"real_logits": real_logits, "fake_logits": fake_logits}
+        return Outcome(total, logits | dict(zip(own, values, strict=True)))
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
 
