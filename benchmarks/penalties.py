@@ -2,12 +2,13 @@
 
     python benchmarks/penalties.py [--rounds 5] [--batch 32] [--size 32] [--threads 2] [--json]
 
-One step is the gradient of the relativistic discriminator loss + R1, as a game gives it to an update, on a convolutional
-discriminator (GroupNorm, SiLU) and random images. `time` and `memory` are ratios to the same step without a penalty:
-the shortest of rounds in which all methods take turns (other jobs only lengthen it), and the peak of tensor memory (PyTorch's own allocator on CUDA; on CPU the sum that
-its profiler reports, parameters and inputs not counted). `value error` and `gradient error` are relative to double
-backward in float64 with the same weights: of the mean of the penalty, and of its gradient in all parameters. In
-bfloat16 weights, images and logits are bfloat16. `of double` are both ratios to double backward's step. Methods with random directions err by their variance on one batch.
+One step is the gradient of the relativistic discriminator loss + R1, as a game gives it to an update, on a
+convolutional discriminator (GroupNorm, SiLU) and random images. `time` and `memory` are ratios to the same step without
+a penalty: the shortest of rounds in which all methods take turns (other jobs only lengthen it), and the peak of
+allocated tensor memory (PyTorch's own allocator on CUDA; on CPU the sum that its profiler reports, parameters and
+inputs not counted); `of double`: to the step with double backward. `value error` and `gradient error` are relative to
+double backward in float64 with the same weights: of the mean of the penalty, and of its gradient in all parameters. In
+bfloat16 weights, images and logits are bfloat16. Methods with random directions err by their variance on one batch.
 """
 
 import argparse

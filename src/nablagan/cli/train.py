@@ -68,7 +68,8 @@ def _add_recipe_arguments(group: Any) -> None:
     group.add_argument(
         "--penalty-method",
         metavar="NAME",
-        help="how R1 and R2 find the gradient: double_backward (default), aligned_jvp, aligned_fd, aligned_forward_fd",
+        help="how R1 and R2 find the gradient: double_backward (default), aligned_jvp, "
+        "or, for a discriminator without ReLU, aligned_fd, aligned_forward_fd",
     )
     group.add_argument("--learning-rate", type=float, metavar="X", help="of both players at the start")
     group.add_argument("--latent-size", type=int, metavar="N", help="numbers that a sample is made from")
