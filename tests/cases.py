@@ -14,6 +14,7 @@ LOSSES = (
     losses.wasserstein,
     losses.hinge,
     losses.least_squares,
+    losses.signed_least_squares,
     losses.relativistic,
     losses.relativistic_average,
     losses.kullback_leibler,

@@ -22,6 +22,8 @@ LAYERS = {
     "closed_form": 1,
     "players": 1,
     "game": 2,
+    "objectives": 2,
+    "interface": 3,
     "optim": 3,
     "diagnostics": 3,
     "verification": 3,

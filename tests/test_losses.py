@@ -18,6 +18,7 @@ DERIVATIVES = {
     losses.wasserstein: lambda a, b: (0 * a - 1, 0 * b + 1, 0 * a, 0 * b - 1),
     losses.hinge: lambda a, b: (-(a < 1).double(), (b > -1).double(), 0 * a, 0 * b - 1),
     losses.least_squares: lambda a, b: (a - 1, b, 0 * a, b - 1),
+    losses.signed_least_squares: lambda a, b: (2 * (a - 1), 2 * (b + 1), 0 * a, 2 * (b - 1)),
     losses.relativistic: lambda a, b: (-LOGISTIC(b - a), LOGISTIC(b - a), LOGISTIC(a - b), -LOGISTIC(a - b)),
     losses.relativistic_average: lambda a, b: relativistic_average_derivatives(a, b),
     losses.kullback_leibler: lambda a, b: (0 * a - 1, (b - 1).exp(), 0 * a, -(b - 1).exp()),

@@ -7,11 +7,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nablagan import closed_form, data, losses, optim, penalties, players, recipes, tasks, training
+    from nablagan import closed_form, data, interface, losses, optim, penalties, players, recipes, tasks, training
     from nablagan.game import Game, Jacobian
+    from nablagan.interface import AdversarialTerm
     from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
 
 __all__ = [
+    "AdversarialTerm",
     "Batch",
     "Game",
     "InputError",
@@ -21,6 +23,7 @@ __all__ = [
     "PlayerLosses",
     "closed_form",
     "data",
+    "interface",
     "losses",
     "optim",
     "penalties",
@@ -30,6 +33,7 @@ __all__ = [
     "training",
 ]
 _HOMES = {
+    "AdversarialTerm": "interface",
     "Batch": "types",
     "Game": "game",
     "InputError": "types",

@@ -26,13 +26,13 @@ def at(player: nn.Module, flat: Tensor) -> Callable[..., Any]:
         parts = flat.split([p.numel() for p in parameters.values()])
         now = {id(p): part.view_as(p) for p, part in zip(parameters.values(), parts, strict=True)}
         now |= {id(buffer): buffer.clone() for buffer in player.buffers()}
-        state = {name: now[id(tensor)] for name, tensor in _places(player) if id(tensor) in now}
+        state = {name: now[id(tensor)] for name, tensor in places(player) if id(tensor) in now}
         return torch.func.functional_call(player, state, arguments, tie_weights=False)
 
     return call
 
 
-def _places(player: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def places(player: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Every parameter and buffer: a shared tensor at each module that has it, a shared module once.
 
     functional_call's own ties replace a shared module's tensors twice, and put the replacement back, not the original.

@@ -15,7 +15,9 @@ from nablagan.penalties.judging import module_of
 from nablagan.types import Discriminator, InputError
 
 
-def check_reverse_over_forward(discriminator: Discriminator, method: str) -> None:
+def check_reverse_over_forward(
+    discriminator: Discriminator, method: str, otherwise: str = ", or method=double_backward or aligned_fd"
+) -> None:
     """Raise InputError for normalisations whose native kernel PyTorch differentiates wrongly in reverse over forward.
 
     LayerNorm, InstanceNorm and BatchNorm on batch statistics: errors of 10-40 % without a message
@@ -25,7 +27,7 @@ def check_reverse_over_forward(discriminator: Discriminator, method: str) -> Non
         discriminator,
         _uses_own_statistics,
         f"whose derivative PyTorch gets wrong behind forward mode, which {method} uses: "
-        "use nn.GroupNorm or nn.RMSNorm there, or method=double_backward or aligned_fd",
+        f"use nn.GroupNorm or nn.RMSNorm there{otherwise}",
     )
 
 

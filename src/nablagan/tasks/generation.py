@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from nablagan.game import Game
-from nablagan.penalties import Remembering, name_of, names_of
-from nablagan.types import Batch, Discriminator, GeneratorPenalty, InputError, Loss, Outcome, Pair, Penalty
+from nablagan.objectives import Weight, check_penalties, discriminator_objective, generator_objective, weight_at
+from nablagan.penalties import Remembering, names_of
+from nablagan.types import Batch, Discriminator, GeneratorPenalty, Loss, Outcome, Pair, Penalty
 
-Weight = float | Callable[[int], float]
-"""A penalty's weight, or a function of the images seen that gives it."""
 Augmentation = Callable[[Tensor, Batch], Tensor]
 """(images, batch) -> images, drawing only from `batch.augmentation`."""
 
@@ -43,10 +41,9 @@ def generation(
     True
     """
     penalties, generator_penalties = dict(penalties or {}), dict(generator_penalties or {})
-    _check_penalties(penalties, discriminator, "discriminator")
-    _check_penalties(generator_penalties, generator, "generator")
-    names = [f"penalty_{name}" for name in names_of([*penalties, *generator_penalties])]
-    own, generators = names[: len(penalties)], names[len(penalties) :]
+    check_penalties(penalties, discriminator, "discriminator")
+    check_penalties(generator_penalties, generator, "generator")
+    names = names_of([*penalties, *generator_penalties])
 
     def critic(discriminator: Discriminator, batch: Batch) -> Discriminator:
         return discriminator if augment is None else Augmented(discriminator, augment, batch)
@@ -58,28 +55,21 @@ def generation(
         values = tuple(penalty(maker, batch) for penalty in generator_penalties)
         return Penalised(maker(batch.latent, batch.label), values)
 
+    def pair_of(fake: Tensor | Penalised, batch: Batch) -> Pair:
+        images = fake.images if isinstance(fake, Penalised) else fake
+        return Pair(batch.real, images, batch.label, batch.latent, batch.images_seen)
+
     def generator_loss(discriminator: Discriminator, fake: Tensor | Penalised, batch: Batch) -> Outcome:
-        judge = critic(discriminator, batch)
-        images, values = fake if isinstance(fake, Penalised) else (fake, ())
-        total = loss(judge(batch.real, batch.label), judge(images, batch.label)).generator
-        for weight, value in zip(generator_penalties.values(), values, strict=True):
-            total = total + _at(weight, batch) * value
-        return Outcome(total, dict(zip(generators, values, strict=True)))
+        total, measures = generator_objective(loss, critic(discriminator, batch), pair_of(fake, batch))
+        values = fake.penalties if isinstance(fake, Penalised) else ()
+        for name, weight, value in zip(names[len(penalties) :], generator_penalties.values(), values, strict=True):
+            total = total + weight_at(weight, batch.images_seen) * value
+            measures[f"penalty_{name}"] = value
+        return Outcome(total, measures)
 
     def discriminator_loss(discriminator: Discriminator, fake: Tensor | Penalised, batch: Batch) -> Outcome:
-        fake = fake.images if isinstance(fake, Penalised) else fake
-        judge = critic(discriminator, batch)
-        if penalties:
-            judge = Remembering(judge)
-        pair = Pair(batch.real, fake, batch.label, batch.latent, batch.images_seen)
-        # Before the loss: what a penalty puts off to the backward pass is then done when the loss's graph is gone.
-        values = [penalty(judge, pair) for penalty in penalties]
-        real_logits, fake_logits = judge(pair.real, pair.label), judge(pair.fake, pair.label)
-        total = loss(real_logits, fake_logits).discriminator
-        for weight, value in zip(penalties.values(), values, strict=True):
-            total = total + _at(weight, batch) * value
-        logits = {"real_logits": real_logits, "fake_logits": fake_logits}
-        return Outcome(total, logits | dict(zip(own, values, strict=True)))
+        pair = pair_of(fake, batch)
+        return discriminator_objective(loss, penalties, critic(discriminator, batch), pair, names[: len(penalties)])
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
 
@@ -106,19 +96,3 @@ class Penalised(NamedTuple):
     images: Tensor
     penalties: tuple[Tensor, ...]
     """(batch,) each: functions of the generator, which a player's loss does not see otherwise."""
-
-
-def _at(weight: Weight, batch: Batch) -> float:
-    return weight(batch.images_seen) if callable(weight) else weight
-
-
-def _check_penalties(penalties: Mapping[Any, Weight], player: nn.Module, name: str) -> None:
-    for penalty, weight in penalties.items():
-        if not callable(weight) and not weight >= 0:
-            raise InputError(f"the weight of penalty {name_of(penalty)} is {weight}: give a number >= 0")
-    coupling = [path for path, module in player.named_modules() if isinstance(module, _BatchNorm)]
-    if penalties and coupling:
-        raise InputError(
-            f"the {name}'s {coupling[0]} is a batch normalisation, so a sample has no gradient of its own: "
-            "use nn.GroupNorm, or no penalties"
-        )
