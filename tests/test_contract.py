@@ -93,6 +93,7 @@ SIGNATURES = {
     "penalties.consistency": "discriminator, pair, change, place",
     "penalties.centring": "discriminator, pair",
     "penalties.aligned_fd": "discriminator, points, step=None",
+    "penalties.aligned_forward_fd": "discriminator, points, step=None",
     "penalties.random_jvp": "directions=1, distribution",
     "penalties.random_fd": "sigma, distribution",
     "penalties.spectral_norms": "discriminator, pair",

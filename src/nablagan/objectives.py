@@ -39,12 +39,15 @@ def discriminator_objective(
     """
     if penalties:
         judge = Remembering(judge)
-    real_logits, fake_logits = _judged(judge, pair.real, pair.label), _judged(judge, pair.fake, pair.label)
+    real_logits = _judged(judge, pair.real, pair.label)
+    critic = judge if real_logits.ndim == 1 else Averaged(judge)
+    # Before the loss: what a penalty puts off to the backward pass is then done when most of the loss's graph is gone.
+    values = [penalty(critic, pair) for penalty in penalties]
+    fake_logits = _judged(judge, pair.fake, pair.label)
     total = loss(real_logits, fake_logits).discriminator
     measures = {"real_logits": real_logits, "fake_logits": fake_logits}
-    critic = judge if real_logits.ndim == 1 else Averaged(judge)
-    for name, (penalty, weight) in zip(names or names_of(penalties), penalties.items(), strict=True):
-        value = measures[f"penalty_{name}"] = penalty(critic, pair)
+    for name, weight, value in zip(names or names_of(penalties), penalties.values(), values, strict=True):
+        measures[f"penalty_{name}"] = value
         total = total + weight_at(weight, pair.images_seen or 0) * value
     return Outcome(total, measures)
 

@@ -9,7 +9,16 @@ from nablagan.penalties.generators import jacobian_clamping, orthogonal_jacobian
 from nablagan.penalties.gradients import dragan, one_centred, r1, r2, wgan_gp, zero_centred
 from nablagan.penalties.judging import Remembering, half_squared_norm, input_gradient
 from nablagan.penalties.logits import centring, consistency
-from nablagan.penalties.methods import Method, Slopes, aligned_fd, aligned_jvp, double_backward, random_fd, random_jvp
+from nablagan.penalties.methods import (
+    Method,
+    Slopes,
+    aligned_fd,
+    aligned_forward_fd,
+    aligned_jvp,
+    double_backward,
+    random_fd,
+    random_jvp,
+)
 from nablagan.penalties.naming import name_of, names_of
 from nablagan.penalties.noise import gaussian, normal, orthonormal, rademacher, uniform
 from nablagan.penalties.points import Points, fake, interpolated, perturbed, real
@@ -22,6 +31,7 @@ __all__ = [
     "Remembering",
     "Slopes",
     "aligned_fd",
+    "aligned_forward_fd",
     "aligned_jvp",
     "centring",
     "consistency",
