@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nablagan import closed_form, data, losses, optim, penalties, players, recipes, tasks, training
+    from nablagan.checking import DerivativeCheck, derivative_check
     from nablagan.game import Game, Jacobian
     from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
 
 __all__ = [
     "Batch",
+    "DerivativeCheck",
     "Game",
     "InputError",
     "Jacobian",
@@ -21,6 +23,7 @@ __all__ = [
     "PlayerLosses",
     "closed_form",
     "data",
+    "derivative_check",
     "losses",
     "optim",
     "penalties",
@@ -31,12 +34,14 @@ __all__ = [
 ]
 _HOMES = {
     "Batch": "types",
+    "DerivativeCheck": "checking",
     "Game": "game",
     "InputError": "types",
     "Jacobian": "game",
     "Outcome": "types",
     "Pair": "types",
     "PlayerLosses": "types",
+    "derivative_check": "checking",
 }
 
 

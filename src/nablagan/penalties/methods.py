@@ -25,7 +25,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nablagan.penalties.guard import check_differences, check_reverse_over_forward
+from nablagan.penalties.guard import check_differences, check_reverse_over_forward, forward_mode
+from nablagan.penalties.holding import constant
 from nablagan.penalties.judging import bare, input_gradient, of_rows
 from nablagan.penalties.noise import gaussian
 from nablagan.penalties.points import Points
@@ -120,7 +121,8 @@ def _direction(discriminator: Discriminator, points: Points) -> Tensor:
     with torch.set_grad_enabled(transformed and torch.is_grad_enabled()):
         gradient = input_gradient(discriminator, points.images, points.pair.label)
         square = gradient.flatten(1).square().sum(1).view(-1, *[1] * (gradient.ndim - 1))
-        return gradient / torch.where(square > 0, square, 1.0).sqrt()
+        direction = gradient / torch.where(square > 0, square, 1.0).sqrt()
+    return direction if transformed else constant(direction)
 
 
 def _length(images: Tensor) -> float:
@@ -138,7 +140,8 @@ def _random(points: Points, directions: int, distribution: Distribution) -> list
 def _along(discriminator: Discriminator, points: Points, direction: Tensor) -> Tensor:
     """The derivative of each logit along `direction`, (batch,)."""
     judge, label = bare(discriminator), points.pair.label
-    return torch.func.jvp(lambda x: judge(x, label), (points.images,), (direction,))[1]
+    with forward_mode(judge):
+        return torch.func.jvp(lambda x: judge(x, label), (points.images,), (direction,))[1]
 
 
 def _both(discriminator: Discriminator, points: Points, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
