@@ -54,9 +54,9 @@ def test_train_writes_a_run_and_its_report(train, tmp_path):
 
 def test_derivatives_are_checked_unless_declined(tmp_path, capsys):
     options = ["--data", "builtin:ring", "--size", "tiny", "--batch", "16", "--images", "16"]
-    for name, more, count in (("checked", [], 1), ("unchecked", ["--no-derivative-check"], 0)):
+    for name, more, times in (("checked", [], 1), ("unchecked", ["--no-derivative-check"], 0)):
         assert main(["train", *options, *more, "--out", str(tmp_path / name)]) == 0
-        assert len(events(tmp_path / name, "derivative_check")) == count
+        assert len(events(tmp_path / name, "derivative_check")) == times
     configs = [(tmp_path / name / "config.json").read_text() for name in ("checked", "unchecked")]
     assert configs[0] == configs[1]
 
