@@ -186,22 +186,26 @@ def cells(text: str) -> dict[str, tuple[tuple[str, str], ...]]:
 
 INTRODUCTION = """# What is differentiated right, to which order
 
-Written by `python benchmarks/derivatives.py` with PyTorch {version} on a CPU; do not edit. Each module stands in the middle of a
-small discriminator in float64; each derivative is compared with central differences. "A → B": A in plain PyTorch, B inside the
-products of a game (`game.field`, `directional_derivatives`, `jacobian`), where nablagan computes normalisations and attention in
-elementary operations.
+Written by `python benchmarks/derivatives.py` with PyTorch {version} on a CPU; do not edit. Each module stands in the
+middle of a small discriminator in float64; each derivative is compared with central differences. "A → B": A in plain
+PyTorch, B inside the products of a game (`game.field`, `directional_derivatives`, `jacobian`), where nablagan
+computes normalisations and attention in elementary operations.
 
 """
 READING = """
 What follows from it:
 - Penalties by `double_backward` compute attention without its fused kernels, so R1 is right through attention.
-- `aligned_jvp` and `random_jvp` are a backward through forward mode. They compute attention likewise, and refuse LayerNorm,
-  InstanceNorm and BatchNorm on their own statistics; `players.layers.replace_norms(discriminator)` makes the first two right.
-- `aligned_fd` and `random_fd` need first derivatives only and are right through all of them, except that the direction of
-  `aligned_fd` is found by `torch.func`, which knows no checkpoints. So do the penalties by `double_backward`, for which
-  reason a checkpoint is refused there although the table's plain double backward is right.
+- `aligned_jvp` and `random_jvp` are a backward through forward mode. They compute attention likewise, and refuse
+  LayerNorm, InstanceNorm and BatchNorm on their own statistics; `players.layers.replace_norms(discriminator)` makes
+  the first two right.
+- `aligned_fd` and `random_fd` need first derivatives only and are right through all of them, except that the
+  direction of `aligned_fd` is found by `torch.func`, which knows no checkpoints. So do the penalties by
+  `double_backward`, for which reason a checkpoint is refused there although the table's plain double backward is
+  right.
 - What PyTorch refuses is told as an `InputError` with the module, the reason and a remedy.
 - BatchNorm is refused in a penalised discriminator in any case: a sample has no gradient of its own there.
-- An `autograd.Function` marked `once_differentiable` gives no error under `torch.func` but a wrong second derivative. No walk over
-  modules finds it; `derivative_check`, which every training begins with, does.
+- An `autograd.Function` marked `once_differentiable` gives no error under `torch.func` but a wrong second derivative.
+  No walk over modules finds it; `derivative_check`, which every training begins with, does.
+- Weight normalisation's own second derivative in its weights is silently wrong (`torch.autograd.gradgradcheck` says
+  so too); R1 needs none.
 """
