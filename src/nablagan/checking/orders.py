@@ -119,7 +119,7 @@ def _verdicts(make: Callable[[], Middle], inside_nablagan: bool) -> tuple[str, .
         return torch.autograd.grad(judge(w, x).sum(), x, create_graph=True)[0]
 
     def r1(w: Tensor) -> Tensor:
-        return slope(judge.images.clone().requires_grad_(), w).square().sum() / 2
+        return slope(nn.Parameter(judge.images), w).square().sum() / 2
 
     def along(w: Tensor) -> Tensor:
         return torch.func.jvp(lambda x: judge(w, x), (judge.images,), (v,))[1].square().sum()
@@ -155,7 +155,7 @@ def _verdict(exact: Callable[[], Tensor], of: Scalar, point: Tensor, u: Tensor, 
 
 def _gradient(of: Scalar, point: Tensor, keep: bool = False) -> Tensor:
     """By reverse mode; with `keep` itself differentiable."""
-    w = point if point.requires_grad else point.clone().requires_grad_()
+    w = point if point.requires_grad else nn.Parameter(point)
     return torch.autograd.grad(of(w), w, create_graph=keep, materialize_grads=True)[0]
 
 
