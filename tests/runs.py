@@ -102,7 +102,8 @@ def dataset(name: str, samples: np.ndarray, labels: np.ndarray | None, classes: 
 
 
 def go(directory: Path, run: Run | None = None, data: Dataset | None = None, **options: Any) -> Result:
-    """Train (images_run on `images` unless given) in `directory`, in this process alone."""
+    """Train (images_run on `images` unless given) in `directory`, in this process alone; derivatives unchecked."""
+    options = {"check_derivatives": False} | options
     run = images_run() if run is None else run
     data = data or (images() if run.data.source == "images" else points())
     return train(run, directory, data, ALONE, **options)

@@ -16,6 +16,8 @@ ROOT = Path(nablagan.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = {
     "types": 0,
+    "elementary": 0.5,
+    "refusals": 0.5,
     "losses": 1,
     "penalties": 1,
     "pure": 1,
@@ -24,6 +26,7 @@ LAYERS = {
     "game": 2,
     "objectives": 2,
     "interface": 3,
+    "checking": 3,
     "optim": 3,
     "diagnostics": 3,
     "verification": 3,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         tasks,
         training,
     )
+    from nablagan.checking import DerivativeCheck, derivative_check
     from nablagan.game import Game, Jacobian
     from nablagan.interface import AdversarialTerm
     from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AdversarialTerm",
     "Batch",
+    "DerivativeCheck",
     "Game",
     "InputError",
     "Jacobian",
@@ -35,6 +37,7 @@ __all__ = [
     "PlayerLosses",
     "closed_form",
     "data",
+    "derivative_check",
     "diagnostics",
     "interface",
     "losses",
@@ -48,12 +51,14 @@ __all__ = [
 _HOMES = {
     "AdversarialTerm": "interface",
     "Batch": "types",
+    "DerivativeCheck": "checking",
     "Game": "game",
     "InputError": "types",
     "Jacobian": "game",
     "Outcome": "types",
     "Pair": "types",
     "PlayerLosses": "types",
+    "derivative_check": "checking",
 }
 
 

@@ -19,7 +19,7 @@ from nablagan.cli.train import count, next_directory
 from nablagan.data import to_uint8
 from nablagan.training.run import from_json
 
-TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--cache"]
+TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--no-derivative-check", "--cache"]
 
 
 @pytest.fixture
@@ -50,6 +50,15 @@ def test_train_writes_a_run_and_its_report(train, tmp_path):
     config = json.loads((run / "config.json").read_text())
     assert (config["conditional"], config["images"], config["recipe"]) == (True, 96, "strided")
     assert events(run, "tick")[-1]["measures"]["generator_learning_rate"] < 2e-3
+
+
+def test_derivatives_are_checked_unless_declined(tmp_path, capsys):
+    options = ["--data", "builtin:ring", "--size", "tiny", "--batch", "16", "--images", "16"]
+    for name, more, times in (("checked", [], 1), ("unchecked", ["--no-derivative-check"], 0)):
+        assert main(["train", *options, *more, "--out", str(tmp_path / name)]) == 0
+        assert len(events(tmp_path / name, "derivative_check")) == times
+    configs = [(tmp_path / name / "config.json").read_text() for name in ("checked", "unchecked")]
+    assert configs[0] == configs[1]
 
 
 def test_the_same_command_again_is_quick_and_changes_nothing(train, tmp_path):

@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the resolved run, parameters and expected time")
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well (needs tensorboard)")
     parser.add_argument("--init-from", type=Path, metavar="RUN", help="begin with the players of a run or checkpoint")
+    parser.add_argument(
+        "--no-derivative-check",
+        dest="check_derivatives",
+        action="store_false",
+        help="begin without comparing the gradients with differences",
+    )
     parser.add_argument("--accept-changed-data", action="store_true", help="go on although the data have changed")
     parser.add_argument("--json", action="store_true", help="print the result as JSON for programs")
     add_data_arguments(parser)
@@ -156,6 +162,7 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
                 show.step,
                 arguments.accept_changed_data,
                 arguments.init_from,
+                arguments.check_derivatives,
             )
     except LeaderFailed:  # it has told why; this process has nothing to add
         return 2

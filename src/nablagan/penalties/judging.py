@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nablagan.elementary import plain_attention
+from nablagan.refusals import explained
 from nablagan.types import Discriminator
 
 
@@ -27,7 +29,8 @@ class Remembering:
 
     Logits and, when a penalty asks, their gradient with respect to the images come from one forward pass: with R1 and
     R2 that saves two of six forward passes. Tensors are recognised by identity, so it lives for one evaluation of the
-    game. Derivatives pass through it to any order.
+    game. Derivatives pass through it to any order: attention is computed without its fused kernels, which have only
+    first ones. Raises InputError for what torch.func cannot differentiate (a checkpoint, for instance).
     """
 
     def __init__(self, discriminator: Discriminator) -> None:
@@ -50,7 +53,9 @@ class Remembering:
         for seen_images, seen_label, logits, pullback in self._judged:
             if seen_images is images and seen_label is label:
                 return logits, pullback
-        logits, pullback, *_ = torch.func.vjp(lambda x: self.discriminator(x, label), images)
+        module = module_of(self.discriminator)
+        with explained(*([] if module is None else [module])), plain_attention():
+            logits, pullback, *_ = torch.func.vjp(lambda x: self.discriminator(x, label), images)
         self._judged.append((images, label, logits, pullback))
         return logits, pullback
 

@@ -32,7 +32,8 @@ import torch
 from torch import Tensor
 
 from nablagan.penalties.deferred import can_wait, deferred, transformed
-from nablagan.penalties.guard import check_differences, check_reverse_over_forward
+from nablagan.penalties.guard import check_differences, check_reverse_over_forward, forward_mode
+from nablagan.penalties.holding import constant
 from nablagan.penalties.judging import Remembering, bare, input_gradient, of_rows, remembered
 from nablagan.penalties.noise import gaussian
 from nablagan.penalties.points import Points
@@ -161,7 +162,8 @@ def _direction(discriminator: Discriminator, points: Points) -> tuple[Tensor, Te
         gradient = input_gradient(discriminator, points.images, points.pair.label)
         square = gradient.flatten(1).to(torch.promote_types(gradient.dtype, torch.float32)).square().sum(1)
         scale = torch.where(square > 0, square, 1.0).sqrt()
-        return (gradient / scale.view(-1, *[1] * (gradient.ndim - 1))).to(gradient.dtype), square.sqrt()
+        direction = (gradient / scale.view(-1, *[1] * (gradient.ndim - 1))).to(gradient.dtype)
+    return direction if transformed() else constant(direction), square.sqrt()
 
 
 def _length(images: Tensor, power: float) -> float:
@@ -179,7 +181,8 @@ def _random(points: Points, directions: int, distribution: Distribution) -> list
 def _along(discriminator: Discriminator, points: Points, direction: Tensor) -> Tensor:
     """The derivative of each logit along `direction`, (batch,)."""
     judge, label = bare(discriminator), points.pair.label
-    return torch.func.jvp(lambda x: judge(x, label), (points.images,), (direction,))[1]
+    with forward_mode(judge):
+        return torch.func.jvp(lambda x: judge(x, label), (points.images,), (direction,))[1]
 
 
 def _both(discriminator: Discriminator, points: Points, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
