@@ -29,8 +29,8 @@ from nablagan.types import Batch, Pair, Penalty
 METHODS: dict[str, Any] = {
     "double_backward": penalties.double_backward,
     "aligned_jvp": penalties.aligned_jvp,
+    "aligned_central_fd": penalties.aligned_central_fd,
     "aligned_fd": penalties.aligned_fd,
-    "aligned_forward_fd": penalties.aligned_forward_fd,
     "random_jvp K=1": penalties.random_jvp(1),
     "random_jvp K=4": penalties.random_jvp(4),
     "random_fd 0.01": penalties.random_fd(0.01),

@@ -48,7 +48,8 @@ PENALTY_WEIGHTS = {
 METHODS = {
     "double backward": penalties.double_backward,
     "aligned, forward mode": penalties.aligned_jvp,
-    "aligned, differences": penalties.aligned_fd,
+    "aligned, forward difference": penalties.aligned_fd,
+    "aligned, central difference": penalties.aligned_central_fd,
 }
 """The deterministic ways to a slope: any of them in any penalty gives the game the same derivatives."""
 

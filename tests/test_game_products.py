@@ -20,7 +20,12 @@ WEIGHT = 0.7
 CHOICES = ({}, *({penalty: WEIGHT} for penalty in PENALTIES))
 WITHOUT_SLOPES = (penalties.centring, penalties.spectral_norms)
 SLOPES = tuple(penalty for penalty in PENALTIES if penalty not in WITHOUT_SLOPES)
-PRECISION = {penalties.double_backward: 1e-10, penalties.aligned_jvp: 1e-10, penalties.aligned_fd: 1e-7}
+PRECISION = {
+    penalties.double_backward: 1e-10,
+    penalties.aligned_jvp: 1e-10,
+    penalties.aligned_fd: 1e-5,
+    penalties.aligned_central_fd: 1e-7,
+}
 SMALLEST = {
     "mlp": ((3,), {"widths": (3,)}),
     "dcgan": ((1, 4, 4), {"widths": (2,)}),
@@ -70,7 +75,9 @@ def test_every_two_of_loss_penalty_and_player(loss, name):
 
 
 @every_player
-@pytest.mark.parametrize("method", [penalties.aligned_jvp, penalties.aligned_fd], ids=name_of)
+@pytest.mark.parametrize(
+    "method", [penalties.aligned_jvp, penalties.aligned_fd, penalties.aligned_central_fd], ids=name_of
+)
 @pytest.mark.parametrize("penalty", SLOPES, ids=name_of)
 def test_every_method_of_every_penalty_on_every_player(penalty, method, name):
     assert_products_of(*players_and_batch(name), losses.relativistic, {penalty: WEIGHT}, method)

@@ -74,5 +74,5 @@ def test_aligned_directions_in_convolutional_nets(norm, seed):
     }
     discriminator, pair = ConvolutionalJudge(inside[norm]).double(), Pair(draws(3, 2, 5, 5), draws(3, 2, 5, 5, seed=2))
     expected = gradient(penalties.r1(discriminator, pair), discriminator)
-    for method, error in ((penalties.aligned_jvp, 1e-12), (partial(penalties.aligned_fd, step=1e-4), 1e-7)):
+    for method, error in ((penalties.aligned_jvp, 1e-12), (partial(penalties.aligned_central_fd, step=1e-4), 1e-7)):
         assert_near(gradient(penalties.r1(discriminator, pair, method), discriminator), expected, error)

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from nablagan import losses, penalties
-from nablagan.penalties import aligned_fd, consistency, fake, names_of, r1, r2, real, wgan_gp, zero_centred
+from nablagan.penalties import aligned_central_fd, consistency, fake, names_of, r1, r2, real, wgan_gp, zero_centred
 from nablagan.tasks import generation
 from oracle import batch_for, tiny
 
@@ -22,13 +22,13 @@ def halved(points):
     ("chosen", "names"),
     [
         ([r1, r2], ["r1", "r2"]),
-        ([partial(r1, method=aligned_fd), r2], ["r1", "r2"]),
-        ([r1, partial(r1, method=aligned_fd)], ["r1", "r1_aligned_fd"]),
+        ([partial(r1, method=aligned_central_fd), r2], ["r1", "r2"]),
+        ([r1, partial(r1, method=aligned_central_fd)], ["r1", "r1_aligned_central_fd"]),
         ([partial(zero_centred, place=p) for p in (real, fake)], ["zero_centred_real", "zero_centred_fake"]),
         ([partial(consistency, change=c) for c in (flipped, halved)], ["consistency_flipped", "consistency_halved"]),
         (
-            [partial(r1, method=partial(aligned_fd, step=s)) for s in (0.1, 0.2)],
-            ["r1_aligned_fd_0.1", "r1_aligned_fd_0.2"],
+            [partial(r1, method=partial(aligned_central_fd, step=s)) for s in (0.1, 0.2)],
+            ["r1_aligned_central_fd_0.1", "r1_aligned_central_fd_0.2"],
         ),
         ([penalties.lazily(p, 8) for p in (r1, r2)], ["r1", "r2"]),
         ([penalties.lazily(r1, 8, every) for every in (4, 8)], ["r1_4", "r1_8"]),

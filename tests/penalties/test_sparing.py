@@ -48,7 +48,7 @@ def test_on_fraction_takes_evenly_spaced_rows_of_everything():
         penalties.on_fraction(penalties.r1, 0.3)(judge, pair)
 
 
-@pytest.mark.parametrize("method", [penalties.double_backward, penalties.aligned_fd])
+@pytest.mark.parametrize("method", [penalties.double_backward, penalties.aligned_central_fd])
 def test_rows_keep_their_augmentation(method):
     players, batch = tiny("mlp"), batch_for("mlp", 4)
 

@@ -107,7 +107,7 @@ def test_an_attention_layer_in_evaluation_still_works():
         torch.testing.assert_close(replace_norms(layer)(x), expected)
 
 
-@pytest.mark.parametrize("method", [penalties.aligned_jvp, partial(penalties.aligned_fd, step=1e-4)])
+@pytest.mark.parametrize("method", [penalties.aligned_jvp, partial(penalties.aligned_central_fd, step=1e-4)])
 def test_a_replaced_norm_is_accepted_and_right(method):
     """Oracle: plain double backward through torch's own, which is right there."""
     native, pair = net(shaken(nn.LayerNorm(8))), pair_of()

@@ -55,9 +55,9 @@ def test_a_function_without_an_importable_name_is_refused():
         reference(functools.partial(losses.hinge))
 
 
-METHOD = partial(penalties.aligned_fd, step=0.1)
+METHOD = partial(penalties.aligned_central_fd, step=0.1)
 PARTIALS = {
-    "method": partial(penalties.r1, method=penalties.aligned_fd),
+    "method": partial(penalties.r1, method=penalties.aligned_central_fd),
     "nested": penalties.lazily(penalties.on_fraction(partial(penalties.r1, method=METHOD), 0.5), 8, 4),
     "random": partial(penalties.r2, method=penalties.random_jvp(2)),
 }
@@ -83,7 +83,7 @@ def test_partial_penalties_survive_json_and_give_the_same_values(penalty):
 
 def test_partials_of_what_json_cannot_hold_are_refused():
     with pytest.raises(InputError, match=r"a partial holds a Tensor, which config\.json cannot: give numbers"):
-        to_json(with_penalty(partial(penalties.r1, method=partial(penalties.aligned_fd, step=torch.ones(())))))
+        to_json(with_penalty(partial(penalties.r1, method=partial(penalties.aligned_central_fd, step=torch.ones(())))))
     with pytest.raises(InputError, match="define it at the top level"):
         to_json(with_penalty(partial(penalties.r1, method=lambda discriminator, points: None)))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HELP = "train a generator and a discriminator, and write a report of what happened"
 RECIPES = ("default", "strided", "r3gan", "points")
-PENALTY_METHODS = ("double_backward", "aligned_jvp", "aligned_fd", "aligned_forward_fd")
+PENALTY_METHODS = ("double_backward", "aligned_jvp", "aligned_fd", "aligned_central_fd")
 EPILOG = """recipes:
   default   points for 2-D points; for images strided on a CPU, r3gan on a GPU
   strided   plain strided convolutions with the R3GAN objective: the most after equal time on a CPU
@@ -78,7 +78,7 @@ def _add_recipe_arguments(group: Any) -> None:
         "--penalty-method",
         metavar="NAME",
         help="how R1 and R2 find the gradient: double_backward (default), aligned_jvp, "
-        "or, for a discriminator without ReLU, aligned_fd, aligned_forward_fd",
+        "or, for a discriminator without ReLU, aligned_fd, aligned_central_fd",
     )
     group.add_argument("--learning-rate", type=float, metavar="X", help="of both players at the start")
     group.add_argument("--latent-size", type=int, metavar="N", help="numbers that a sample is made from")

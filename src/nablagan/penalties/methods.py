@@ -3,8 +3,8 @@
 | method             | passes of D | value           | parameter gradient | asks of PyTorch      |
 | double_backward    | 6           | exact           | exact              | double backward      |
 | aligned_jvp        | 10          | exact           | exact              | reverse over forward |
-| aligned_fd         | 10          | exact in steps  | bias O(step^2)     | one plain backward   |
-| aligned_forward_fd | 7           | exact in steps  | bias O(step)       | one plain backward   |
+| aligned_fd         | 7           | exact in steps  | bias O(step)       | one plain backward   |
+| aligned_central_fd | 10          | exact in steps  | bias O(step^2)     | one plain backward   |
 | random_jvp         | 3 + 6K      | unbiased        | unbiased, noisy    | reverse over forward |
 | random_fd          | 3 + 6       | bias O(sigma^2) | + noise            | one plain backward   |
 
@@ -15,7 +15,7 @@ discriminator must support (fused attention has no second derivative).
 "Aligned" means that the direction is v = grad_x D / ||grad_x D|| itself, held constant: v·grad_x D has the value of
 the norm and, as v·dv = 0, also its first derivative, but not its second. So v is constant in live steps only, where
 nothing is differentiated twice. In the pure products of a game (inside a transform of torch.func) it moves: they are
-those of R1 itself for aligned_jvp, and for aligned_fd those of its finite difference.
+those of R1 itself for aligned_jvp, and for aligned_fd and aligned_central_fd those of the finite difference.
 
 Differences need a smooth discriminator. Behind kinks (ReLU, leaky ReLU) the gradient of a logit jumps, and where a step
 crosses one the difference holds jump / step: a part of R1's mean gradient that automatic differentiation leaves out,
@@ -70,35 +70,15 @@ def aligned_jvp(discriminator: Discriminator, points: Points) -> Slopes:
 
 
 def aligned_fd(discriminator: Discriminator, points: Points, step: float | None = None) -> Slopes:
-    """(D(x + step v) - D(x - step v)) / 2 step along the gradient's own direction v; D needs first derivatives only.
+    """(D(x + step v) - D(x)) / step along the gradient's own direction v; D needs first derivatives only.
 
-    `step` is a distance in image space, by default sqrt(d) eps^(1/3) / 5 with d numbers a sample and eps of the images'
-    dtype: 0.03 for 28x28 in float32. The error is O(step^2 third derivative) + eps |D| / step, so give one of about 1
-    to a discriminator that computes in bfloat16 what it is given in float32. In live steps the value is ||grad_x D||
-    itself, and the sides are judged in the backward pass (`deferred`). Raises InputError for active dropout.
+    D(x) is the loss's own, so it costs less than double backward. The error is O(step second derivative) + eps |D| /
+    step; `step` is a distance in image space, sqrt(d eps) by default, with d numbers a sample and eps of the images'
+    dtype: 0.01 for 28x28 in float32. bfloat16 has no good one: use `aligned_central_fd` there. In live steps the value
+    is ||grad_x D|| itself, and the side is judged in the backward pass (`deferred`). Raises InputError for active
+    dropout.
     """
     check_differences(discriminator, "aligned_fd")
-    length = _length(points.images, 1 / 3) / 5 if step is None else step
-    _check_positive("step", length)
-    direction, norm = _direction(discriminator, points)
-    ahead, behind = points.images + length * direction, points.images - length * direction
-    if can_wait(discriminator, points):
-        factor = 0.5 / length
-        slope = deferred(discriminator, points, norm, [(ahead, factor), (behind, -factor)])
-    else:
-        one, other = _both(discriminator, points, ahead, behind)
-        slope = (one - other) / (2 * length)
-    return Slopes(slope.unsqueeze(1), exact=True)
-
-
-def aligned_forward_fd(discriminator: Discriminator, points: Points, step: float | None = None) -> Slopes:
-    """(D(x + step v) - D(x)) / step along the gradient's own direction v: as `aligned_fd`, with the loss's own D(x).
-
-    One pass forward and backward less. It is the central difference about x + step v / 2, so it penalises the slope
-    there: the error is O(step second derivative) + eps |D| / step. `step` is sqrt(d eps) by default: 0.01 for 28x28 in
-    float32; bfloat16 has no good one, use `aligned_fd` there. Raises InputError for active dropout.
-    """
-    check_differences(discriminator, "aligned_forward_fd")
     length = _length(points.images, 1 / 2) if step is None else step
     _check_positive("step", length)
     judge = remembered(discriminator)
@@ -109,6 +89,27 @@ def aligned_forward_fd(discriminator: Discriminator, points: Points, step: float
     else:
         precise = torch.promote_types(here.dtype, torch.float32)
         slope = (bare(judge)(ahead, points.pair.label).to(precise) - here.to(precise)) / length
+    return Slopes(slope.unsqueeze(1), exact=True)
+
+
+def aligned_central_fd(discriminator: Discriminator, points: Points, step: float | None = None) -> Slopes:
+    """(D(x + step v) - D(x - step v)) / 2 step: as `aligned_fd`, one pass forward and backward more, less error.
+
+    `step` is sqrt(d) eps^(1/3) / 5 by default: 0.03 for 28x28 in float32. The error is O(step^2 third derivative) + eps
+    |D| / step, so give one of about 1 to a discriminator that computes in bfloat16 what it is given in float32. Raises
+    InputError for active dropout.
+    """
+    check_differences(discriminator, "aligned_central_fd")
+    length = _length(points.images, 1 / 3) / 5 if step is None else step
+    _check_positive("step", length)
+    direction, norm = _direction(discriminator, points)
+    ahead, behind = points.images + length * direction, points.images - length * direction
+    if can_wait(discriminator, points):
+        factor = 0.5 / length
+        slope = deferred(discriminator, points, norm, [(ahead, factor), (behind, -factor)])
+    else:
+        one, other = _both(discriminator, points, ahead, behind)
+        slope = (one - other) / (2 * length)
     return Slopes(slope.unsqueeze(1), exact=True)
 
 
