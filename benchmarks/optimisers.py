@@ -76,7 +76,7 @@ def row_of(task: Task, out: Path) -> dict[str, Any]:
     if row["diverged"]:
         return row
     samples = problem.samples(update.game.generator, task.seed)
-    np.save(out / f"{task.problem}-{task.method}-{task.rate:g}-{task.seed}.npy", samples[:1_000].numpy())
+    np.save(out / f"{task.problem}-{task.method}-{task.rate:g}-{task.seed}.npy", samples.numpy())
     return row | problem.quality(samples)
 
 
@@ -157,10 +157,14 @@ def table_of(found: Found) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """mean (lowest to highest), or - without values."""
-    if not values:
-        return "-"
-    return f"{np.mean(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+    """mean (lowest to highest), one value alone, or - without values."""
+    mean, low, high = (short(float(f(values))) if values else "-" for f in (np.mean, np.min, np.max))
+    return mean if len(values) < 2 else f"{mean} ({low} to {high})"
+
+
+def short(value: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def picture(plan: Plan, rows: Rows) -> None:

@@ -117,8 +117,13 @@ def test_diverged_runs_are_told_and_left_out_of_means(small, tmp_path):
     assert row["diverged"]
     assert "modes" not in row
     good = row | {"diverged": False, "modes": 7, "high_quality": 0.5, "energy_distance": 0.2}
-    table = optimisers.table_of({"Alternating-SGD": [row, good]})
-    assert "| Alternating-SGD | 1e+30 | 2 | 7 (7 to 7) | 0.5 (0.5 to 0.5) | 0.2 (0.2 to 0.2) | 1 |" in table
+    table = optimisers.table_of({"Alternating-SGD": [row, good, good | {"modes": 9}]})
+    assert "| Alternating-SGD | 1e+30 | 3 | 8 (7 to 9) | 0.5 (0.5 to 0.5) | 0.2 (0.2 to 0.2) | 1 |" in table
+
+
+def test_figures_are_short():
+    assert optimisers.spread([1017.6, 916.1]) == "967 (916 to 1018)"
+    assert (optimisers.spread([0.12345]), optimisers.spread([])) == ("0.123", "-")
 
 
 def test_unknown_methods_are_refused():
