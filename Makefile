@@ -1,13 +1,14 @@
 # make run    train the default on real digits (once) and print where the report is
 # make test   every check: format, lint, types, tests
 # make test-slow   the tests marked slow (minutes)
+# make test-oracles   compare with TensorFlow and JAX; installs both
 # make lint / make format
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN_OUT ?= runs/digits
 
-.PHONY: run test test-slow lint format clean
+.PHONY: run test test-slow test-oracles lint format clean
 run: $(VENV)/.installed
 	$(BIN)/nablagan train --out $(RUN_OUT)
 
@@ -16,6 +17,9 @@ test: lint
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -m slow
+
+test-oracles: $(VENV)/.installed-oracles
+	$(BIN)/python -m pytest -q -m oracle
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -36,6 +40,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard]'
+	touch $@
+
+$(VENV)/.installed-oracles: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,oracles]'
 	touch $@
 
 clean:

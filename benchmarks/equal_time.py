@@ -18,16 +18,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.nn.utils.parametrizations import spectral_norm
 
 from digits_quality import classifier
 from nablagan import losses, recipes
 from nablagan.cli.dry_run import measured
 from nablagan.data import Dataset, open_dataset, picture_grid, to_tensor
 from nablagan.optim import constant
-from nablagan.players import dcgan
+from nablagan.players import dcgan, spectral
 from nablagan.recipes import Facts, Options
 from nablagan.training.engine import Engine, engine
 from nablagan.training.loop import State, prepare, sampler_of, steps
@@ -37,19 +36,10 @@ from nablagan.training.sampling import latents, samples
 COUNT = 2_000
 
 
-def spectral_discriminator(*arguments: Any, **options: Any) -> nn.Module:
-    """The strided discriminator with spectral normalisation (Miyato et al. 2018) in every layer."""
-    player = dcgan.discriminator(*arguments, **options)
-    for module in list(player.modules()):
-        if isinstance(module, (dcgan.layers.Convolution, dcgan.layers.Linear)):
-            spectral_norm(module)
-    return player
-
-
 def plain(facts: Facts, options: Options) -> Run:
     """Transposed convolutions, hinge, spectral normalisation, no penalty, Adam 2e-4 (0.5, 0.999): what tutorials do."""
     adam = AdamSettings(constant(2e-4), constant(0.999), beta1=0.5)
-    discriminator = PlayerSettings(spectral_discriminator, {"size": "small", "kernel": 3})
+    discriminator = PlayerSettings(spectral, {"of": dcgan.discriminator, "size": "small", "kernel": 3})
     run = transposed(facts, options)
     return replace(
         run, loss=losses.hinge, penalties=(), generator_adam=adam, discriminator_adam=adam, discriminator=discriminator

@@ -1,19 +1,19 @@
 """What does each way to the slope of the discriminator cost, and how wrong is it?
 
-    python benchmarks/penalties.py [--rounds 3] [--batch 16] [--size 16] [--threads 2] [--json]
+    python benchmarks/penalties.py [--rounds 5] [--batch 32] [--size 32] [--threads 2] [--json]
 
-One step is the gradient of the relativistic discriminator loss + R1, on a convolutional discriminator (GroupNorm,
-SiLU) and random images. `time` and `memory` are ratios to the same step without a penalty: medians over rounds in which
-all methods take turns, and the peak of allocated tensor memory (PyTorch's own allocator on CUDA; on CPU the sum that
-its profiler reports, parameters and inputs not counted). `value error` and `gradient error` are relative to double
-backward in float64 with the same weights: of the mean of the penalty, and of its gradient in all parameters. In
+One step is the gradient of the relativistic discriminator loss + R1, as a game gives it to an update, on a
+convolutional discriminator (GroupNorm, SiLU) and random images. `time` and `memory` are ratios to the same step without
+a penalty: the shortest of rounds in which all methods take turns (other jobs only lengthen it), and the peak of
+allocated tensor memory (PyTorch's own allocator on CUDA; on CPU the sum that its profiler reports, parameters and
+inputs not counted); `of double`: to the step with double backward. `value error` and `gradient error` are relative to
+double backward in float64 with the same weights: of the mean of the penalty, and of its gradient in all parameters. In
 bfloat16 weights, images and logits are bfloat16. Methods with random directions err by their variance on one batch.
 """
 
 import argparse
 import copy
 import json
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,14 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from nablagan import losses, penalties
-from nablagan.penalties import Remembering
-from nablagan.types import Pair, Penalty
+from nablagan import losses, penalties, tasks
+from nablagan.types import Batch, Pair, Penalty
 
 METHODS: dict[str, Any] = {
     "double_backward": penalties.double_backward,
     "aligned_jvp": penalties.aligned_jvp,
     "aligned_fd": penalties.aligned_fd,
+    "aligned_forward_fd": penalties.aligned_forward_fd,
     "random_jvp K=1": penalties.random_jvp(1),
     "random_jvp K=4": penalties.random_jvp(4),
     "random_fd 0.01": penalties.random_fd(0.01),
@@ -55,15 +55,10 @@ class Discriminator(nn.Module):
 
 
 def step_of(discriminator: nn.Module, pair: Pair, penalty: Penalty | None) -> Step:
-    """The gradient of the discriminator's loss with that penalty at weight 1."""
-
-    def step() -> tuple[Tensor, ...]:
-        judge = Remembering(discriminator) if penalty else discriminator
-        loss = losses.relativistic(judge(pair.real, None), judge(pair.fake, None)).discriminator
-        loss = loss + penalty(judge, pair) if penalty else loss
-        return torch.autograd.grad(loss.mean(), list(discriminator.parameters()))
-
-    return step
+    """The gradient of the discriminator's loss with that penalty at weight 1, as an update asks a game for it."""
+    game = tasks.generation(nn.Identity(), discriminator, losses.relativistic, {penalty: 1.0} if penalty else None)
+    batch = Batch(pair.real, pair.key if pair.key is not None else pair.real)
+    return lambda: game.discriminator_gradient(batch, pair.fake).tensors
 
 
 def seconds(step: Step, device: str) -> float:
@@ -123,9 +118,10 @@ def rows(arguments: argparse.Namespace, dtype: torch.dtype) -> Iterator[dict[str
             times[name].append(seconds(step, device))
     memory = {name: peak_bytes(step, device) for name, step in steps.items()}
     for name, penalty in chosen.items():
-        ratios = [t / base for t, base in zip(times[name], times["no penalty"], strict=True)]
-        row = {"dtype": str(dtype).removeprefix("torch."), "method": name, "time": round(statistics.median(ratios), 2)}
-        row["memory"] = round(memory[name] / memory["no penalty"], 2)
+        row: dict[str, Any] = {"dtype": str(dtype).removeprefix("torch."), "method": name}
+        for what, base in (("", "no penalty"), (" of double", "double_backward")):
+            row[f"time{what}"] = round(min(times[name]) / min(times[base]), 2)
+            row[f"memory{what}"] = round(memory[name] / memory[base], 2)
         if penalty:
             found = slope_of(discriminator, pair, penalty)
             errors = [relative(one, other) for one, other in zip(found, reference, strict=True)]
@@ -136,20 +132,20 @@ def rows(arguments: argparse.Namespace, dtype: torch.dtype) -> Iterator[dict[str
 def main() -> None:
     """Print a row a method and dtype."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="timed steps of each method (default 3)")
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--size", type=int, default=16, help="of the images, a multiple of 8 (default 16)")
+    parser.add_argument("--rounds", type=int, default=5, help="timed steps of each method (default 5)")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--size", type=int, default=32, help="of the images, a multiple of 8 (default 32)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    names = ("dtype", "method", "time", "memory", "value error", "gradient error")
+    names = ("dtype", "method", "time", "memory", "time of double", "memory of double", "value error", "gradient error")
     if not arguments.json:
-        print("".join(f"{name:<17}" for name in names))
+        print("".join(f"{name:<19}" for name in names))
     for dtype in (torch.float32, torch.bfloat16):
         for row in rows(arguments, dtype):
-            print(json.dumps(row) if arguments.json else "".join(f"{row.get(name, ''):<17}" for name in names))
+            print(json.dumps(row) if arguments.json else "".join(f"{row.get(name, ''):<19}" for name in names))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ LOSSES = (
     losses.wasserstein,
     losses.hinge,
     losses.least_squares,
+    losses.signed_least_squares,
     losses.relativistic,
     losses.relativistic_average,
     losses.kullback_leibler,
@@ -25,7 +26,16 @@ LOSSES = (
     losses.total_variation,
 )
 
-PENALTIES = (penalties.r1, penalties.r2, penalties.wgan_gp, penalties.dragan, penalties.centring)
+PENALTIES = (
+    penalties.r1,
+    penalties.r2,
+    penalties.wgan_gp,
+    penalties.dragan,
+    penalties.centring,
+    penalties.spectral_norms,
+)
+
+GENERATOR_PENALTIES = (penalties.path_length, penalties.jacobian_clamping, penalties.orthogonal_jacobian)
 
 PENALTY_WEIGHTS = {
     "none": {},

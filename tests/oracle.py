@@ -10,7 +10,7 @@ from nablagan import losses, penalties
 from nablagan.data.augment import DRAWS
 from nablagan.players import dcgan, mlp, r3gan
 from nablagan.tasks import generation
-from nablagan.types import Batch
+from nablagan.types import Batch, Pair
 
 SHAPES = {"mlp": (3,), "dcgan": (1, 8, 10), "r3gan": (2, 8, 10)}
 
@@ -49,21 +49,35 @@ def batch_for(kind, count=3):
     return Batch(draws(count, *SHAPES[kind], seed=2), draws(count, 2, seed=3), label, augmentation=uniform)
 
 
+def slope_norms(judge, points):
+    """|grad_x D| of each sample, by double backward."""
+    (slope,) = torch.autograd.grad(judge(points.images).sum(), points.images, create_graph=True)
+    return slope.flatten(1).square().sum(1).sqrt()
+
+
+PLAIN_PENALTIES = {
+    penalties.r1: lambda judge, pair: slope_norms(judge, penalties.real(pair)).square() / 2,
+    penalties.r2: lambda judge, pair: slope_norms(judge, penalties.fake(pair)).square() / 2,
+    penalties.wgan_gp: lambda judge, pair: (slope_norms(judge, penalties.interpolated(pair)) - 1).square() / 2,
+    penalties.dragan: lambda judge, pair: (slope_norms(judge, penalties.perturbed(pair)) - 1).square() / 2,
+    penalties.centring: lambda judge, pair: ((judge(pair.real) + judge(pair.fake)) / 2).square() / 2,
+}
+
+
 class Oracle:
     """Plain differentiation: losses (2,), their gradients (2, n), the field (n,) and products of its Jacobian."""
 
     def __init__(self, generator, discriminator, loss, weights, batch, augment=lambda images, batch: images):
         theta, psi = ([p for p in player.parameters() if p.requires_grad] for player in (generator, discriminator))
         self.parameters, size = theta + psi, sum(p.numel() for p in theta)
-        samples = {
-            penalties.r1: batch.real.clone().requires_grad_(),
-            penalties.r2: generator(batch.latent, batch.label),
-        }
-        logits = {key: discriminator(augment(x, batch), batch.label) for key, x in samples.items()}
-        both = [value.mean() for value in loss(*logits.values())]
+        pair = Pair(batch.real.clone().requires_grad_(), generator(batch.latent, batch.label), key=batch.latent)
+
+        def judge(x):
+            return discriminator(augment(x, batch), batch.label)
+
+        both = [value.mean() for value in loss(judge(pair.real), judge(pair.fake))]
         for penalty, weight in weights.items():
-            (slope,) = torch.autograd.grad(logits[penalty].sum(), samples[penalty], create_graph=True)
-            both[1] = both[1] + weight * slope.square().sum() / 2 / len(slope)
+            both[1] = both[1] + weight * PLAIN_PENALTIES[penalty](judge, pair).mean()
         self.losses, self.gradients = torch.stack(both), torch.stack([self.gradient(value) for value in both])
         self.field = torch.cat([self.gradients[0, :size], self.gradients[1, size:]])
 

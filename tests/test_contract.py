@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import nablagan as ng
-from cases import LOSSES, PENALTIES, UPDATES
+from cases import GENERATOR_PENALTIES, LOSSES, PENALTIES, UPDATES
 
 NAMES = {
+    "AdversarialTerm",
     "Batch",
     "Game",
     "InputError",
@@ -23,6 +24,9 @@ NAMES = {
     "PlayerLosses",
     "closed_form",
     "data",
+    "diagnostics",
+    "interface",
+    "derivative_check",
     "losses",
     "optim",
     "penalties",
@@ -47,13 +51,37 @@ SIGNATURES = {
     "Game.generator_gradient": "self, batch, fake",
     "Game.discriminator_gradient": "self, batch, fake",
     "Jacobian.__matmul__": "self, vector",
-    "tasks.generation": "generator, discriminator, loss, penalties=None, augment=None, **options",
+    "tasks.adversarial_flow": ("velocity, discriminator, loss, centring=0.001, transport=0.0, time, **options"),
+    "tasks.directional_scores": "discriminator, x, t, velocities, label=None",
+    "tasks.integrated": "velocity, noise, steps=32, label=None",
+    "AdversarialTerm": "discriminator, loss, penalties=None, weight=1.0, start=0, normalisation=None, call",
+    "AdversarialTerm.generator_loss": "self, real, fake, label=None",
+    "AdversarialTerm.discriminator_loss": "self, real, fake, label=None, key=None",
+    "interface.adaptive_weight": ("reconstruction_loss, adversarial_loss, last_layer, bound=10000.0, floor=0.0001"),
+    "interface.GradientNormalisation": "decay=0.9, mean",
+    "interface.GradientNormalisation.__call__": "self, samples, scale=1.0",
+    "tasks.generation": (
+        "generator, discriminator, loss, penalties=None, augment=None, generator_penalties=None, **options"
+    ),
     "tasks.toys.bilinear": "matrix",
     "tasks.toys.quadratic": "a, b, c",
     "tasks.toys.dirac": "gamma=0.0",
     "closed_form.generator_gradient": "derivatives, generate, judge, theta, psi, real",
     "closed_form.discriminator_gradient": "derivatives, generate, judge, theta, psi, real",
     "closed_form.directional_derivatives": "derivatives, generate, judge, theta, psi, real, direction",
+    "diagnostics.eigenvalues": "jacobian, count=6, tolerance=None, iterations=100, basis=None",
+    "diagnostics.step_eigenvalues": "jacobian, rates, count=6, tolerance=None, iterations=100, basis=None",
+    "diagnostics.largest_stable_step": "values",
+    "diagnostics.linear_operator": "jacobian",
+    "diagnostics.step_operator": "jacobian, rates",
+    "diagnostics.rotation": "jacobian, probes=16, seed=0",
+    "diagnostics.update_audit": "game, start, end, batch",
+    "diagnostics.along_path": "game, start, end, batch, positions=None",
+    "diagnostics.path_angle": "game, start, end, at, batch",
+    "diagnostics.path_norm": "game, start, end, at, batch",
+    "diagnostics.duality_gap": "game, batch, steps=20, radius=inf",
+    "derivative_check": "game, batch, tolerance=1e-05",
+    "players.layers.replace_norms": "module",
     "optim.Alternating": "game, generator_optimizer, discriminator_optimizer",
     "optim.Simultaneous": "game, generator_optimizer, discriminator_optimizer",
     "optim.Update.step": "self, batch",
@@ -68,10 +96,16 @@ SIGNATURES = {
     "penalties.consistency": "discriminator, pair, change, place",
     "penalties.centring": "discriminator, pair",
     "penalties.aligned_fd": "discriminator, points, step=None",
+    "penalties.aligned_forward_fd": "discriminator, points, step=None",
     "penalties.random_jvp": "directions=1, distribution",
     "penalties.random_fd": "sigma, distribution",
+    "penalties.spectral_norms": "discriminator, pair",
+    "penalties.path_length": "generator, batch, target=None",
+    "penalties.jacobian_clamping": "generator, batch, least=1.0, most=20.0, step=1.0",
+    "penalties.orthogonal_jacobian": "generator, batch, directions=2",
     "penalties.lazily": "penalty, batch_size, every=16",
     "penalties.on_fraction": "penalty, fraction",
+    "players.spectral_normalised": "player",
     "players.parameter_count": "module",
     "players.mlp.generator": "shape, latent_size=64, classes=0, size='small', widths=None, activation",
     "players.mlp.discriminator": "shape, classes=0, size='small', widths=None, activation",
@@ -128,7 +162,8 @@ def test_losses_are_called_with_logits(function):
 
 
 def test_penalties_and_updates_are_public():
-    assert [found(f"penalties.{function.__name__}") for function in PENALTIES] == list(PENALTIES)
+    both = [*PENALTIES, *GENERATOR_PENALTIES]
+    assert [found(f"penalties.{function.__name__}") for function in both] == both
     assert [found(f"optim.{update.__name__}") for update in UPDATES] == list(UPDATES)
 
 

@@ -16,12 +16,17 @@ ROOT = Path(nablagan.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = {
     "types": 0,
+    "elementary": 0.5,
+    "refusals": 0.5,
     "losses": 1,
     "penalties": 1,
     "pure": 1,
     "closed_form": 1,
     "players": 1,
     "game": 2,
+    "objectives": 2,
+    "interface": 3,
+    "checking": 3,
     "optim": 3,
     "diagnostics": 3,
     "verification": 3,

@@ -18,6 +18,7 @@ DERIVATIVES = {
     losses.wasserstein: lambda a, b: (0 * a - 1, 0 * b + 1, 0 * a, 0 * b - 1),
     losses.hinge: lambda a, b: (-(a < 1).double(), (b > -1).double(), 0 * a, 0 * b - 1),
     losses.least_squares: lambda a, b: (a - 1, b, 0 * a, b - 1),
+    losses.signed_least_squares: lambda a, b: (2 * (a - 1), 2 * (b + 1), 0 * a, 2 * (b - 1)),
     losses.relativistic: lambda a, b: (-LOGISTIC(b - a), LOGISTIC(b - a), LOGISTIC(a - b), -LOGISTIC(a - b)),
     losses.relativistic_average: lambda a, b: relativistic_average_derivatives(a, b),
     losses.kullback_leibler: lambda a, b: (0 * a - 1, (b - 1).exp(), 0 * a, -(b - 1).exp()),
@@ -124,27 +125,31 @@ def test_relativistic_average_of_one_pair_is_twice_relativistic():
         torch.testing.assert_close(found, 2 * expected, rtol=1e-12, atol=0.0)
 
 
-def distributions():
-    """(p, q) on six points, both summing to one."""
+def distributions(points=6, seed=None):
+    """(p, q) on a few points, both summing to one: six stated ones, or random ones."""
     weights = torch.tensor([[1, 2, 3, 4, 5, 6], [6, 1, 4, 3, 2, 3]], dtype=torch.float64)
+    if seed is not None:
+        weights = 0.05 + torch.rand(2, points, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return weights / weights.sum(1, keepdim=True)
 
 
 def value(loss, p, q, logit):
     """V(T) = -E L_D over independent x ~ P, y ~ Q at the same logit function T (points,)."""
-    a, b = logit[:, None].expand(6, 6).flatten(), logit[None, :].expand(6, 6).flatten()
+    n = len(p)
+    a, b = logit[:, None].expand(n, n).flatten(), logit[None, :].expand(n, n).flatten()
     return -(p[:, None] * q[None, :]).flatten() @ loss(a, b).discriminator
 
 
 @every_divergence
-def test_value_at_the_best_discriminator_is_the_divergence(loss):
-    p, q = distributions()
+@pytest.mark.parametrize(("points", "seed"), [(6, None), (3, 1), (11, 2), (40, 3)])
+def test_value_at_the_best_discriminator_is_the_divergence(loss, points, seed):
+    p, q = distributions(points, seed)
     best, f = DIVERGENCES[loss]
     logit = best(p / q).requires_grad_()
     found = value(loss, p, q, logit)
     torch.testing.assert_close(found, q @ f(p / q), rtol=0.0, atol=1e-12)
     (gradient,) = torch.autograd.grad(found, logit)
-    torch.testing.assert_close(gradient, torch.zeros(6, dtype=torch.float64), rtol=0.0, atol=1e-12)
+    torch.testing.assert_close(gradient, torch.zeros(points, dtype=torch.float64), rtol=0.0, atol=1e-12)
 
 
 @every_divergence

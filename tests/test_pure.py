@@ -8,6 +8,7 @@ from cases import PENALTY_WEIGHTS
 from nablagan import losses
 from nablagan.types import InputError
 from oracle import Oracle, assert_near, assert_products, batch_for, draws, plain_game, products
+from states import assert_same, everything
 
 
 class Counting(nn.Module):
@@ -31,26 +32,6 @@ def moving_parts():
         "buffer": ([Counting()], [Counting()], PENALTY_WEIGHTS["r1+r2"]),
         "dropout": ([nn.Dropout()], [nn.Dropout()], PENALTY_WEIGHTS["r1+r2"]),
     }
-
-
-def everything(game):
-    """All that asking could move: tensors, their flags and gradients, training flags, the random state."""
-    modules = [module for player in game.players for module in player.modules()]
-    tensors = [t for player in game.players for t in (*player.parameters(), *player.buffers())]
-    return (
-        [(id(t), t.detach().clone(), t.requires_grad, t.grad) for t in tensors],
-        [(id(m), m.training, sorted(vars(m))) for m in modules],
-        torch.get_rng_state(),
-    )
-
-
-def assert_same(before, after):
-    for (address, value, *flags), (address_after, value_after, *flags_after) in zip(before[0], after[0], strict=True):
-        assert address == address_after
-        assert torch.equal(value, value_after)
-        assert flags == flags_after
-    assert before[1] == after[1]
-    assert torch.equal(before[2], after[2])
 
 
 @pytest.mark.parametrize("part", moving_parts())

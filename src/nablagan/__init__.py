@@ -7,12 +7,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nablagan import closed_form, data, losses, optim, penalties, players, recipes, tasks, training
+    from nablagan import (
+        closed_form,
+        data,
+        diagnostics,
+        interface,
+        losses,
+        optim,
+        penalties,
+        players,
+        recipes,
+        tasks,
+        training,
+    )
+    from nablagan.checking import DerivativeCheck, derivative_check
     from nablagan.game import Game, Jacobian
+    from nablagan.interface import AdversarialTerm
     from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
 
 __all__ = [
+    "AdversarialTerm",
     "Batch",
+    "DerivativeCheck",
     "Game",
     "InputError",
     "Jacobian",
@@ -21,6 +37,9 @@ __all__ = [
     "PlayerLosses",
     "closed_form",
     "data",
+    "derivative_check",
+    "diagnostics",
+    "interface",
     "losses",
     "optim",
     "penalties",
@@ -30,13 +49,16 @@ __all__ = [
     "training",
 ]
 _HOMES = {
+    "AdversarialTerm": "interface",
     "Batch": "types",
+    "DerivativeCheck": "checking",
     "Game": "game",
     "InputError": "types",
     "Jacobian": "game",
     "Outcome": "types",
     "Pair": "types",
     "PlayerLosses": "types",
+    "derivative_check": "checking",
 }
 
 

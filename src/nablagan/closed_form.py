@@ -159,6 +159,16 @@ def least_squares(real_logits: Tensor, fake_logits: Tensor) -> LogitDerivatives:
     return _zero_sum(real_logits - 1, fake_logits)._replace(generator_fake=fake_logits - 1)
 
 
+def signed_least_squares(real_logits: Tensor, fake_logits: Tensor) -> LogitDerivatives:
+    """∂L_G = (0, 2(b - 1)), ∂L_D = (2(a - 1), 2(b + 1)) (Lin et al. 2026).
+
+    >>> signed_least_squares(torch.zeros(1), torch.full((1,), 3.0)).discriminator_fake
+    tensor([8.])
+    """
+    derivatives = _zero_sum(2 * (real_logits - 1), 2 * (fake_logits + 1))
+    return derivatives._replace(generator_fake=2 * (fake_logits - 1))
+
+
 def relativistic(real_logits: Tensor, fake_logits: Tensor) -> LogitDerivatives:
     """∂L_G = (σ(a - b), -σ(a - b)), ∂L_D = (-σ(b - a), σ(b - a)) (Jolicoeur-Martineau 2019).
 

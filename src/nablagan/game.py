@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from nablagan.pure import at, frozen, trainable
+from nablagan.refusals import explained
 from nablagan.types import Batch, InputError, Outcome, PlayerLosses
 
 Play = Callable[[Callable[..., Any], Batch], Any]
@@ -174,7 +175,8 @@ class Game:
         parameters = list(trainable(player).values())
         if not parameters:
             raise InputError(f"no parameter of {type(player).__name__} requires a gradient: it has nothing to learn")
-        tensors = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        with explained(player):
+            tensors = torch.autograd.grad(loss, parameters, materialize_grads=True)
         names = list(outcome.measures)
         scalars = torch.stack([loss.detach(), *(outcome.measures[name].detach().mean() for name in names)])
         flat = self.mean(torch.cat([t.flatten() for t in tensors] + [scalars.to(tensors[0].dtype)]))

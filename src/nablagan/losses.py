@@ -82,6 +82,19 @@ def least_squares(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
     return PlayerLosses((fake_logits - 1).square() / 2, ((real_logits - 1).square() + fake_logits.square()) / 2)
 
 
+def signed_least_squares(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
+    """L_D = (a - 1)² + (b + 1)², L_G = (b - 1)²: targets 1 and -1 (Lin et al. 2026, arXiv 2604.11521).
+
+    ∂L_D/∂a = 2(a - 1), ∂L_D/∂b = 2(b + 1), ∂L_G/∂b = 2(b - 1). Where samples cannot be told apart the best logit is
+    0, as it is for a directional derivative (`tasks.adversarial_flow`), which this loss was made for.
+
+    >>> signed_least_squares(torch.tensor([1.0]), torch.tensor([0.5]))
+    PlayerLosses(generator=tensor([0.2500]), discriminator=tensor([2.2500]))
+    """
+    check_logits(real_logits, fake_logits)
+    return PlayerLosses((fake_logits - 1).square(), (real_logits - 1).square() + (fake_logits + 1).square())
+
+
 def relativistic(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
     """L_D = s(b - a), L_G = s(a - b): RpGAN, pair by pair (Jolicoeur-Martineau 2019; R3GAN).
 

@@ -69,3 +69,5 @@ Loss = Callable[["Tensor", "Tensor"], PlayerLosses]
 """(real_logits, fake_logits) -> losses per sample."""
 Penalty = Callable[[Discriminator, Pair], "Tensor"]
 """(discriminator, pair) -> (batch,), half a squared norm or difference; its weight is kept outside."""
+GeneratorPenalty = Callable[[Generator, Batch], "Tensor"]
+"""(generator, batch) -> (batch,), likewise."""

@@ -19,7 +19,7 @@ from nablagan.cli.train import count, next_directory
 from nablagan.data import to_uint8
 from nablagan.training.run import from_json
 
-TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--cache"]
+TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--no-derivative-check", "--cache"]
 
 
 @pytest.fixture
@@ -50,6 +50,15 @@ def test_train_writes_a_run_and_its_report(train, tmp_path):
     config = json.loads((run / "config.json").read_text())
     assert (config["conditional"], config["images"], config["recipe"]) == (True, 96, "strided")
     assert events(run, "tick")[-1]["measures"]["generator_learning_rate"] < 2e-3
+
+
+def test_derivatives_are_checked_unless_declined(tmp_path, capsys):
+    options = ["--data", "builtin:ring", "--size", "tiny", "--batch", "16", "--images", "16"]
+    for name, more, times in (("checked", [], 1), ("unchecked", ["--no-derivative-check"], 0)):
+        assert main(["train", *options, *more, "--out", str(tmp_path / name)]) == 0
+        assert len(events(tmp_path / name, "derivative_check")) == times
+    configs = [(tmp_path / name / "config.json").read_text() for name in ("checked", "unchecked")]
+    assert configs[0] == configs[1]
 
 
 def test_the_same_command_again_is_quick_and_changes_nothing(train, tmp_path):
@@ -97,6 +106,14 @@ def test_options_reach_the_run(train, tmp_path):
     assert (config["picture_images"], config["checkpoint_images"]) == (48, 32)
 
 
+def test_a_gamma_that_sets_itself_moves_and_resumes(train, tmp_path):
+    assert train("--gamma", "auto")[0] == 0
+    weights = [event["measures"]["penalty_weight_r1"] for event in events(tmp_path / "run", "tick")]
+    assert len(set(weights)) == len(weights) > 1
+    code, printed = train("--gamma", "auto")
+    assert (code, "all its images have been seen" in printed.out) == (0, True)
+
+
 def test_an_update_is_chosen_by_name_and_resumes_bit_for_bit(tmp_path, capsys):
     """Optimistic play remembers its last step: it has to come back from the checkpoint too."""
     options = ["--data", "builtin:ring", "--size", "tiny", "--batch", "16", "--images", "48", "--dtype", "float64"]
@@ -118,6 +135,21 @@ def test_an_update_is_chosen_by_name_and_resumes_bit_for_bit(tmp_path, capsys):
     assert "extra.last" in load_file(resumed / "checkpoints/images-000000048/optimizers.safetensors")
     assert main([*argv, str(resumed), "--update", "optimistic"]) == 2
     assert "update: 'nablagan.optim.past_extragradient:PastExtragradient' there" in capsys.readouterr().err
+
+
+def test_the_penalties_method_is_chosen_by_name_and_is_part_of_the_run(train, tmp_path):
+    code, _ = train("--penalty-method", "aligned-fd")
+    chosen = [setting["penalty"] for setting in json.loads((tmp_path / "run/config.json").read_text())["penalties"]]
+    assert code == 0
+    assert [penalty["partial"].split(":")[1] for penalty in chosen] == ["r1", "r2"]
+    assert {penalty["keywords"]["method"] for penalty in chosen} == {"nablagan.penalties.methods:aligned_fd"}
+    (tick, *_) = events(tmp_path / "run", "tick")
+    assert {"penalty_r1", "penalty_weight_r1", "penalty_r2", "penalty_weight_r2"} <= set(tick["measures"])
+    code, printed = train()
+    assert (code, "penalties: " in printed.err) == (2, True)
+    code, printed = train("--penalty-method", "aligned")
+    assert code == 2
+    assert "no penalty method 'aligned': did you mean aligned_fd? there are double_backward" in printed.err
 
 
 def test_an_unknown_update_is_refused_with_the_nearest_name(train):

@@ -8,6 +8,7 @@ from torch import nn
 
 from cases import METHODS
 from nablagan import losses, penalties
+from nablagan.players import spectral_normalised
 from nablagan.tasks import generation
 from nablagan.types import InputError, Pair
 from oracle import Oracle, assert_products, batch_for, plain_game, tiny
@@ -76,13 +77,63 @@ def test_a_flat_discriminator_has_finite_penalties_and_gradients(method):
         assert torch.autograd.grad(found.mean(), weight)[0].tolist() == [0.0] * 5
 
 
-def test_in_live_steps_no_graph_of_the_aligned_direction_is_kept():
-    """Else the gradient would pass through it: a double backward after all."""
+@pytest.mark.parametrize(("method", "sides"), [(penalties.aligned_fd, 2), (penalties.aligned_forward_fd, 1)])
+def test_in_live_steps_the_sides_wait_for_the_backward_pass(method, sides):
+    """No graph of the direction is kept, else the gradient would pass through it; none of the sides, for memory."""
     discriminator, pair, seen = net(), pair_of(), []
     discriminator.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    penalties.r1(discriminator, pair, penalties.aligned_fd)
-    assert seen[-1].shape == (8, 5)
-    assert not seen[-1].requires_grad
+    value = penalties.r1(discriminator, pair, method)
+    assert len(seen) == 1
+    torch.testing.assert_close(value, slope(discriminator, pair.real).square().sum(1) / 2, rtol=1e-12, atol=0)
+    seen.clear()
+    gradient(value, discriminator)
+    assert len(seen) == sides
+    assert not any(images.requires_grad for images in seen)
+    value = penalties.r1(discriminator, pair, method)
+    with pytest.raises(InputError, match="no second derivative outside of a game's products"):
+        torch.autograd.grad(value.sum(), discriminator.body[0].weight, create_graph=True)
+
+
+@pytest.mark.parametrize("method", [penalties.aligned_fd, penalties.aligned_forward_fd])
+def test_weights_moved_before_the_backward_pass_are_noticed(method):
+    discriminator = net()
+    value = penalties.r1(discriminator, pair_of(), method)
+    with torch.no_grad():
+        discriminator.body[0].weight.add_(1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        gradient(value, discriminator)
+
+
+@pytest.mark.parametrize("method", [penalties.aligned_fd, penalties.aligned_forward_fd])
+def test_all_sides_see_one_spectral_norm(method):
+    """The backward pass moves no power iteration, and the gradient is that of double backward once it has converged."""
+    discriminator, pair = spectral_normalised(net()), pair_of()
+    value = penalties.r1(discriminator, pair, method)
+    before = [buffer.clone() for buffer in discriminator.buffers()]
+    gradient(value, discriminator)
+    assert all(map(torch.equal, discriminator.buffers(), before))
+    assert all(part.training for part in discriminator.modules())
+    for _ in range(200):
+        discriminator(pair.real, None)
+    found = gradient(penalties.r1(discriminator, pair, method), discriminator)
+    assert_near(found, gradient(penalties.r1(discriminator, pair), discriminator), 1e-5)
+
+
+def test_forward_differences_err_in_proportion_to_their_step():
+    """And products of a game are those of its own difference quotient: the live gradient is half of its field."""
+    discriminator, pair = net(), pair_of()
+    exact = gradient(penalties.r1(discriminator, pair), discriminator)
+    errors = []
+    for step in (1e-3, 1e-4):
+        method = partial(penalties.aligned_forward_fd, step=step)
+        errors.append((gradient(penalties.r1(discriminator, pair, method), discriminator) - exact).norm())
+    assert 9 < errors[0] / errors[1] < 11
+    players, batch = tiny("mlp"), batch_for("mlp")
+    game = generation(*players, losses.hinge, {partial(penalties.r1, method=penalties.aligned_forward_fd): 2.0})
+    exact = generation(*players, losses.hinge, {penalties.r1: 2.0})
+    assert_near(game.field(batch), exact.field(batch), 1e-6)
+    live = game.discriminator_gradient(batch, game.generate(batch)).tensors
+    assert_near(torch.cat([t.flatten() for t in live]), exact.field(batch)[game.sizes[0] :], 1e-6)
 
 
 def test_steps_and_counts_out_of_range_are_refused():

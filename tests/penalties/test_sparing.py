@@ -23,7 +23,7 @@ def test_lazily_is_every_kth_step_times_k_and_zero_between_without_a_call():
         found = lazy(discriminator, pair._replace(images_seen=8 * step))
         torch.testing.assert_close(found, 4 * expected * (step % 4 == 0), rtol=1e-12, atol=0)
         assert bool(calls) is (step % 4 == 0)
-    assert lazy.__name__ == "r1"
+    assert penalties.name_of(lazy) == "r1"
     with pytest.raises(InputError, match=r"images_seen=batch\.images_seen"):
         lazy(discriminator, pair)
     with pytest.raises(InputError, match="every 0 steps"):
@@ -40,7 +40,7 @@ def test_on_fraction_takes_evenly_spaced_rows_of_everything():
     assert found[[1, 2, 3, 5, 6, 7]].tolist() == [0.0] * 6
     halves = [quarter(judge, Pair(*(t[part] for t in pair[:4]))) for part in (slice(0, 4), slice(4, 8))]
     torch.testing.assert_close(torch.cat(halves), found, rtol=1e-12, atol=0)
-    assert quarter.__name__ == "wgan_gp"
+    assert penalties.name_of(quarter) == "wgan_gp"
     for fraction in (0.0, 1.5):
         with pytest.raises(InputError, match="give a number above 0, at most 1"):
             penalties.on_fraction(penalties.r1, fraction)

@@ -3,6 +3,7 @@
 import pytest
 
 from nablagan import losses, recipes
+from nablagan.optim import Balanced
 from nablagan.recipes import Facts, Options
 from nablagan.training.engine import engine
 from nablagan.training.loop import prepare
@@ -56,12 +57,25 @@ def test_gamma_grows_with_the_pixels():
     assert large == 4 * small
 
 
+@pytest.mark.parametrize("name", [*IMAGE_RECIPES, "points"])
+def test_gamma_that_follows_the_game(name):
+    """Both penalties share one weight; it starts at the recipe's own gamma."""
+    there = facts((2,) if name == "points" else (1, 32, 32))
+    fixed, free = (getattr(recipes, name)(there, Options(images=100_000, gamma=gamma)) for gamma in (None, "auto"))
+    weight = free.penalties[0].weight
+    assert weight == Balanced(start=fixed.penalties[0].weight.start, images=4000) == free.penalties[1].weight
+    assert from_json(to_json(free)) == free
+    with engine("cpu") as here:
+        assert len(prepare(free, there.shape, 0, here).balances) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"images": 0}, "images is 0"),
         ({"gamma": -1.0}, "gamma is -1"),
         ({"gamma": float("nan")}, "gamma is nan"),
+        ({"gamma": "much"}, "gamma is much: .* or auto"),
         ({"learning_rate": 0.0}, "learning rate is 0"),
         ({"augmentation_probability": 2.0}, r"in \[0, 1\]"),
         ({"ema_half_lives": (5, 0)}, "half-lives"),

@@ -11,13 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nablagan.optim import constant
+from nablagan.optim import Balance, constant
 from nablagan.players import dcgan
 from nablagan.training.files import locked
 from nablagan.training.run import AdamSettings, PlayerSettings
 from nablagan.training.session import Limits
 from nablagan.types import InputError
-from runs import ADAM, BATCH, events, go, images, images_run, points_run, snapshot, stop_at, story, tensor_bytes
+from runs import (
+    ADAM,
+    BATCH,
+    FOLLOWING,
+    events,
+    go,
+    images,
+    images_run,
+    points_run,
+    snapshot,
+    stop_at,
+    story,
+    tensor_bytes,
+)
 
 
 def test_a_run_leaves_the_documented_files(straight: Path):
@@ -68,7 +81,10 @@ def test_a_tick_holds_means_and_the_schedules_of_its_last_step(tmp_path: Path):
         assert tick["measures"][name] == pytest.approx((seen[0][name] + seen[1][name]) / 2, rel=1e-12)
     assert seen[0].keys() >= {"penalty_r1", "penalty_r2", "real_logits", "generator_parameter_norm"}
     assert tick["measures"]["penalty_weight_r1"] == run.penalties[0].weight(BATCH)
-    assert tick["measures"]["penalty_weight_r2"] == run.penalties[1].weight(BATCH)
+    followed = Balance(FOLLOWING)
+    for measures in seen:
+        followed.follow(measures, BATCH)
+    assert tick["measures"]["penalty_weight_r2"] == followed(0) != FOLLOWING.start
     assert tick["measures"]["augmentation_probability"] == run.augmentation_probability(BATCH)
     assert tick["measures"]["generator_learning_rate"] == ADAM.learning_rate(BATCH)
     assert tick["time"].keys() == {"elapsed_seconds", "images_per_second", "memory_mib", "stages"}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HELP = "train a generator and a discriminator, and write a report of what happened"
 RECIPES = ("default", "strided", "r3gan", "points")
+PENALTY_METHODS = ("double_backward", "aligned_jvp", "aligned_fd", "aligned_forward_fd")
 EPILOG = """recipes:
   default   points for 2-D points; for images strided on a CPU, r3gan on a GPU
   strided   plain strided convolutions with the R3GAN objective: the most after equal time on a CPU
@@ -28,6 +29,7 @@ EPILOG = """recipes:
 examples:
   nablagan train                                       real digits, three minutes on two cores
   nablagan train --data photos/ --resolution 64        a folder of images, one class or a folder each
+  nablagan train --data photos/ --gamma auto           the penalties' weight sets itself (docs/gamma.md)
   nablagan train --data train-images-idx3-ubyte.gz --unconditional --images 300k
   nablagan train r3gan --data photos.zip --images 5M --device cuda --out runs/photos
   nablagan train --out runs/photos ...                 the same command again goes on where it stopped
@@ -52,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the resolved run, parameters and expected time")
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well (needs tensorboard)")
     parser.add_argument("--init-from", type=Path, metavar="RUN", help="begin with the players of a run or checkpoint")
+    parser.add_argument(
+        "--no-derivative-check",
+        dest="check_derivatives",
+        action="store_false",
+        help="begin without comparing the gradients with differences",
+    )
     parser.add_argument("--accept-changed-data", action="store_true", help="go on although the data have changed")
     parser.add_argument("--json", action="store_true", help="print the result as JSON for programs")
     add_data_arguments(parser)
@@ -63,7 +71,15 @@ def _add_recipe_arguments(group: Any) -> None:
     group.add_argument("--size", choices=("tiny", "small", "base"), help="width of the players")
     group.add_argument("--loss", metavar="NAME", help="relativistic, hinge, non_saturating, wasserstein, ...")
     group.add_argument("--update", metavar="NAME", help="alternating, extragradient, optimistic, lookahead, lead, ...")
-    group.add_argument("--gamma", type=float, metavar="X", help="weight of the gradient penalties R1 and R2")
+    group.add_argument(
+        "--gamma", type=gamma, metavar="X", help="weight of the gradient penalties R1 and R2, or auto: it sets itself"
+    )
+    group.add_argument(
+        "--penalty-method",
+        metavar="NAME",
+        help="how R1 and R2 find the gradient: double_backward (default), aligned_jvp, "
+        "or, for a discriminator without ReLU, aligned_fd, aligned_forward_fd",
+    )
     group.add_argument("--learning-rate", type=float, metavar="X", help="of both players at the start")
     group.add_argument("--latent-size", type=int, metavar="N", help="numbers that a sample is made from")
     group.add_argument("--augment", metavar="KINDS", help="of color,translation,cutout; or none")
@@ -89,6 +105,14 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of images such as 200000, 200k or 5M")
     return number
+
+
+def gamma(text: str) -> float | str:
+    """A number, or `auto`."""
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -138,6 +162,7 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
                 show.step,
                 arguments.accept_changed_data,
                 arguments.init_from,
+                arguments.check_derivatives,
             )
     except LeaderFailed:  # it has told why; this process has nothing to add
         return 2
@@ -180,6 +205,7 @@ def _options(arguments: argparse.Namespace) -> "Options":
         batch_size=arguments.batch,
         size=arguments.size,
         gamma=arguments.gamma,
+        penalty_method=_penalty_method(arguments.penalty_method),
         learning_rate=arguments.learning_rate,
         loss=named(losses, _loss_names(losses), arguments.loss, "loss") if arguments.loss else None,
         update=_update(optim, arguments.update) if arguments.update else None,
@@ -199,6 +225,14 @@ def _loss_names(losses: Any) -> list[str]:
     """The public functions that the module of losses defines, except its check."""
     own = [name for name, value in vars(losses).items() if getattr(value, "__module__", "") == losses.__name__]
     return [name for name in own if not name.startswith(("_", "check_"))]
+
+
+def _penalty_method(word: str | None) -> Any:
+    """The deterministic method called so; None, the recipe's own, for the default, which configurations leave out."""
+    from nablagan import penalties
+
+    chosen = named(penalties, PENALTY_METHODS, word.replace("-", "_"), "penalty method") if word else None
+    return None if chosen is penalties.double_backward else chosen
 
 
 def _update(optim: Any, word: str) -> Any:

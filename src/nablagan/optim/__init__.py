@@ -2,6 +2,7 @@
 
 from nablagan.optim.adaptive_competitive import AdaptiveCompetitiveGradientDescent
 from nablagan.optim.along import Along, Direction
+from nablagan.optim.balance import Balance, Balanced
 from nablagan.optim.competitive import CompetitiveGradientDescent, competitive
 from nablagan.optim.consensus import Consensus, consensus
 from nablagan.optim.extragradient import Extragradient
@@ -21,6 +22,8 @@ __all__ = [
     "AdaptiveCompetitiveGradientDescent",
     "Along",
     "Alternating",
+    "Balance",
+    "Balanced",
     "CompetitiveGradientDescent",
     "Consensus",
     "Cosine",

@@ -5,19 +5,33 @@ One weight convention: with weight gamma the discriminator's loss gains (gamma /
 """
 
 from nablagan.penalties.conventions import gamma_of_difference, gamma_of_square
+from nablagan.penalties.generators import jacobian_clamping, orthogonal_jacobian, path_length
 from nablagan.penalties.gradients import dragan, one_centred, r1, r2, wgan_gp, zero_centred
 from nablagan.penalties.judging import Remembering, half_squared_norm, input_gradient
 from nablagan.penalties.logits import centring, consistency
-from nablagan.penalties.methods import Slopes, aligned_fd, aligned_jvp, double_backward, random_fd, random_jvp
+from nablagan.penalties.methods import (
+    Method,
+    Slopes,
+    aligned_fd,
+    aligned_forward_fd,
+    aligned_jvp,
+    double_backward,
+    random_fd,
+    random_jvp,
+)
+from nablagan.penalties.naming import name_of, names_of
 from nablagan.penalties.noise import gaussian, normal, orthonormal, rademacher, uniform
 from nablagan.penalties.points import Points, fake, interpolated, perturbed, real
 from nablagan.penalties.sparing import lazily, on_fraction
+from nablagan.penalties.weights import spectral_norms
 
 __all__ = [
+    "Method",
     "Points",
     "Remembering",
     "Slopes",
     "aligned_fd",
+    "aligned_forward_fd",
     "aligned_jvp",
     "centring",
     "consistency",
@@ -30,11 +44,16 @@ __all__ = [
     "half_squared_norm",
     "input_gradient",
     "interpolated",
+    "jacobian_clamping",
     "lazily",
+    "name_of",
+    "names_of",
     "normal",
     "on_fraction",
     "one_centred",
+    "orthogonal_jacobian",
     "orthonormal",
+    "path_length",
     "perturbed",
     "r1",
     "r2",
@@ -42,6 +61,7 @@ __all__ = [
     "random_fd",
     "random_jvp",
     "real",
+    "spectral_norms",
     "uniform",
     "wgan_gp",
     "zero_centred",

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nablagan.elementary import plain_attention
+from nablagan.refusals import explained
 from nablagan.types import Discriminator
 
 
@@ -14,9 +16,7 @@ def input_gradient(discriminator: Discriminator, images: Tensor, label: Tensor |
 
     With a `Remembering` discriminator that has judged the same tensor already, no further forward pass is made.
     """
-    if not isinstance(discriminator, Remembering):
-        discriminator = Remembering(discriminator)
-    return discriminator.gradient(images, label)
+    return remembered(discriminator).gradient(images, label)
 
 
 def half_squared_norm(gradient: Tensor) -> Tensor:
@@ -25,11 +25,12 @@ def half_squared_norm(gradient: Tensor) -> Tensor:
 
 
 class Remembering:
-    """A discriminator that judges each tensor once.
+    """A discriminator that judges each tensor once; as well a generator, of latents.
 
     Logits and, when a penalty asks, their gradient with respect to the images come from one forward pass: with R1 and
     R2 that saves two of six forward passes. Tensors are recognised by identity, so it lives for one evaluation of the
-    game. Derivatives pass through it to any order.
+    game. Derivatives pass through it to any order: attention is computed without its fused kernels, which have only
+    first ones. Raises InputError for what torch.func cannot differentiate (a checkpoint, for instance).
     """
 
     def __init__(self, discriminator: Discriminator) -> None:
@@ -44,13 +45,24 @@ class Remembering:
         logits, pullback = self._judge(images, label)
         return pullback(torch.ones_like(logits))[0]
 
+    def transposed(self, images: Tensor, label: Tensor | None, cotangent: Tensor) -> Tensor:
+        """J^T times `cotangent` (like the output), shaped like `images`, with J the Jacobian in each sample."""
+        return self._judge(images, label)[1](cotangent)[0]
+
     def _judge(self, images: Tensor, label: Tensor | None) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor]]]:
         for seen_images, seen_label, logits, pullback in self._judged:
             if seen_images is images and seen_label is label:
                 return logits, pullback
-        logits, pullback, *_ = torch.func.vjp(lambda x: self.discriminator(x, label), images)
+        module = module_of(self.discriminator)
+        with explained(*([] if module is None else [module])), plain_attention():
+            logits, pullback, *_ = torch.func.vjp(lambda x: self.discriminator(x, label), images)
         self._judged.append((images, label, logits, pullback))
         return logits, pullback
+
+
+def remembered(player: Discriminator) -> Remembering:
+    """The player with a memory: the one it has, or a new one."""
+    return player if isinstance(player, Remembering) else Remembering(player)
 
 
 def bare(discriminator: Discriminator) -> Discriminator:

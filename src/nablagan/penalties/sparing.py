@@ -1,8 +1,9 @@
-"""Cheaper penalties with the same mean: on some steps only, on some samples only."""
+"""Cheaper penalties with the same mean: on some steps only, on some samples only.
 
-from collections.abc import Callable
+Both are partials of functions at the top level, so that a run that holds them has a JSON form.
+"""
+
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,15 +21,7 @@ def lazily(penalty: Penalty, batch_size: int, every: int = 16) -> Penalty:
     """
     if every < 1 or batch_size < 1:
         raise InputError(f"every {every} steps of {batch_size} images: give 1 or more of each")
-
-    def lazy(discriminator: Discriminator, pair: Pair) -> Tensor:
-        if pair.images_seen is None:
-            raise InputError("a lazy penalty goes by the images seen: give Pair(..., images_seen=batch.images_seen)")
-        if pair.images_seen // batch_size % every:
-            return pair.real.new_zeros(len(pair.real))
-        return every * penalty(discriminator, pair)
-
-    return _named_after(penalty, lazy)
+    return partial(at_every, penalty=penalty, batch_size=batch_size, every=every)
 
 
 def on_fraction(penalty: Penalty, fraction: float) -> Penalty:
@@ -39,23 +32,25 @@ def on_fraction(penalty: Penalty, fraction: float) -> Penalty:
     """
     if not 0 < fraction <= 1:
         raise InputError(f"a fraction {fraction} of the batch: give a number above 0, at most 1")
-
-    def spared(discriminator: Discriminator, pair: Pair) -> Tensor:
-        size = len(pair.real)
-        count = round(size * fraction)
-        if count < 1 or abs(count - size * fraction) > 1e-6:
-            raise InputError(f"a fraction {fraction} of {size} samples is not whole: change it or the batch size")
-        rows = torch.arange(count, device=pair.real.device) * size // count
-        chosen = pair._replace(**{name: v[rows] for name, v in pair._asdict().items() if isinstance(v, Tensor)})
-        value = penalty(of_rows(discriminator, rows), chosen) * (size / count)
-        return value.new_zeros(size).index_add(0, rows, value)
-
-    return _named_after(penalty, spared)
+    return partial(at_fraction, penalty=penalty, fraction=fraction)
 
 
-def _named_after(penalty: Any, function: Callable[[Discriminator, Pair], Tensor]) -> Penalty:
-    """The function under the penalty's name, which measures are called by."""
-    while isinstance(penalty, partial):
-        penalty = penalty.func
-    function.__name__ = getattr(penalty, "__name__", type(penalty).__name__)
-    return function
+def at_every(discriminator: Discriminator, pair: Pair, penalty: Penalty, batch_size: int, every: int) -> Tensor:
+    """What `lazily` gives, (batch,)."""
+    if pair.images_seen is None:
+        raise InputError("a lazy penalty goes by the images seen: give Pair(..., images_seen=batch.images_seen)")
+    if pair.images_seen // batch_size % every:
+        return pair.real.new_zeros(len(pair.real))
+    return every * penalty(discriminator, pair)
+
+
+def at_fraction(discriminator: Discriminator, pair: Pair, penalty: Penalty, fraction: float) -> Tensor:
+    """What `on_fraction` gives, (batch,)."""
+    size = len(pair.real)
+    count = round(size * fraction)
+    if count < 1 or abs(count - size * fraction) > 1e-6:
+        raise InputError(f"a fraction {fraction} of {size} samples is not whole: change it or the batch size")
+    rows = torch.arange(count, device=pair.real.device) * size // count
+    chosen = pair._replace(**{name: v[rows] for name, v in pair._asdict().items() if isinstance(v, Tensor)})
+    value = penalty(of_rows(discriminator, rows), chosen) * (size / count)
+    return value.new_zeros(size).index_add(0, rows, value)

@@ -2,5 +2,6 @@
 
 from nablagan.players import dcgan, layers, mlp, r3gan
 from nablagan.players.layers import parameter_count
+from nablagan.players.spectral import spectral, spectral_normalised
 
-__all__ = ["dcgan", "layers", "mlp", "parameter_count", "r3gan"]
+__all__ = ["dcgan", "layers", "mlp", "parameter_count", "r3gan", "spectral", "spectral_normalised"]

@@ -14,6 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nablagan.players.norms import ComposedInstanceNorm as ComposedInstanceNorm
+from nablagan.players.norms import ComposedLayerNorm as ComposedLayerNorm
+from nablagan.players.norms import replace_norms as replace_norms
 from nablagan.types import InputError
 
 LEAKY_RELU_GAIN = math.sqrt(2 / (1 + 0.2**2))

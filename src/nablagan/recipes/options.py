@@ -2,15 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from nablagan import penalties
 from nablagan.data import Dataset
-from nablagan.optim import Alternating, Update
-from nablagan.training.run import DataSettings
+from nablagan.optim import Alternating, Balanced, Cosine, Update
+from nablagan.penalties import Method
+from nablagan.training.run import DataSettings, PenaltySettings
 from nablagan.types import InputError, Loss
 
 PARTS = 12
 """Sample pictures and checkpoints of a run."""
+AUTO = "auto"
+BALANCE_PARTS, BALANCE_MOST, BALANCE_STEPS = 25, 10_000, 10
+"""A weight that follows the game may change e-fold in this part of the run, so many images at most, steps at least."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,10 @@ class Options:
     images: int | None = None
     batch_size: int | None = None
     size: str | None = None
-    gamma: float | None = None
+    gamma: float | str | None = None
+    """Weight of R1 and R2 at the start, or AUTO: one that follows the game from there on."""
+    penalty_method: Method | None = None
+    """How R1 and R2 find the slope."""
     learning_rate: float | None = None
     loss: Loss | None = None
     update: Callable[..., Update] | None = None
@@ -59,12 +68,33 @@ class Options:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"{name.replace('_', ' ')} is {value}: give a number above 0")
-        if self.gamma is not None and not self.gamma >= 0:
-            raise InputError(f"gamma is {self.gamma}: give a number of at least 0")
+        if (
+            self.gamma is not None
+            and self.gamma != AUTO
+            and not (isinstance(self.gamma, (int, float)) and self.gamma >= 0)
+        ):
+            raise InputError(f"gamma is {self.gamma}: give a number of at least 0, or {AUTO}")
         if self.augmentation_probability is not None and not 0 <= self.augmentation_probability <= 1:
             raise InputError(f"augmentation probability is {self.augmentation_probability}: give a number in [0, 1]")
         if any(half_life < 1 for half_life in self.ema_half_lives or ()):
             raise InputError(f"EMA half-lives are {self.ema_half_lives}: give numbers of images above 0")
+
+
+def gradient_penalties(
+    options: Options, shared: dict[str, Any], gamma: float, schedule: Callable[[float], Cosine]
+) -> tuple[PenaltySettings, ...]:
+    """R1 and R2 in a run with these shared settings, their slopes found by the method that the user chose.
+
+    Their weight is the schedule of the user's gamma or the recipe's own, or for AUTO follows the game from the latter.
+    """
+    method = options.penalty_method
+    if options.gamma == AUTO:
+        part = min(shared["images"] // BALANCE_PARTS, BALANCE_MOST)
+        weight = Balanced(start=gamma, images=max(part, BALANCE_STEPS * shared["batch_size"]))
+    else:
+        weight = schedule(gamma if options.gamma is None else float(options.gamma))
+    chosen = (penalties.r1, penalties.r2)
+    return tuple(PenaltySettings(p if method is None else partial(p, method=method), weight) for p in chosen)
 
 
 def facts_of(dataset: Dataset, data: DataSettings, device: str = "cpu") -> Facts:

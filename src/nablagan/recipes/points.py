@@ -1,10 +1,10 @@
 """Points in the plane: multilayer players, a test bed whose answer one can see."""
 
-from nablagan import losses, penalties
+from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import mlp
-from nablagan.recipes.options import Facts, Options, shared_settings
-from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
+from nablagan.recipes.options import Facts, Options, gradient_penalties, shared_settings
+from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = 1_000_000
@@ -24,7 +24,6 @@ def points(facts: Facts, options: Options) -> Run:
     shared = shared_settings(facts, options, IMAGES, BATCH_SIZE)
     rate = options.learning_rate or LEARNING_RATE
     falling = AdamSettings(Cosine(rate, rate / 10, shared["images"]), constant(0.99))
-    gamma = GAMMA if options.gamma is None else options.gamma
     size = {"size": options.size or "small"}
     return Run(
         recipe="points",
@@ -33,6 +32,6 @@ def points(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=falling,
         discriminator_adam=falling,
-        penalties=tuple(PenaltySettings(penalty, constant(gamma)) for penalty in (penalties.r1, penalties.r2)),
+        penalties=gradient_penalties(options, shared, GAMMA, constant),
         **shared,
     )

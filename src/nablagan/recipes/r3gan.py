@@ -1,11 +1,11 @@
 """R3GAN (Huang et al. 2024) as published: residual grouped convolutions, every quantity on a cosine schedule."""
 
-from nablagan import losses, penalties
+from nablagan import losses
 from nablagan.optim import Cosine
 from nablagan.players import layers
 from nablagan.players import r3gan as players
-from nablagan.recipes.options import Facts, Options, shared_settings
-from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
+from nablagan.recipes.options import Facts, Options, gradient_penalties, shared_settings
+from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 128_000, "cuda": 10_000_000}
@@ -32,7 +32,6 @@ def r3gan(facts: Facts, options: Options) -> Run:
 
     rate = options.learning_rate or 2e-4
     adam = AdamSettings(cosine(rate, rate / 4), cosine(0.9, 0.99))
-    gamma = nearest_gamma(facts) if options.gamma is None else options.gamma
     probability = options.augmentation_probability
     size = {"size": options.size or SIZE[facts.device]}
     return Run(
@@ -42,7 +41,7 @@ def r3gan(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=adam,
         discriminator_adam=adam,
-        penalties=tuple(PenaltySettings(p, cosine(gamma, gamma / 10)) for p in (penalties.r1, penalties.r2)),
+        penalties=gradient_penalties(options, shared, nearest_gamma(facts), lambda start: cosine(start, start / 10)),
         augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
         augmentation_probability=cosine(0.0, AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,

@@ -1,10 +1,10 @@
 """Strided convolutions with the R3GAN objective: the best on a CPU after equal wall-clock time (docs/log.md)."""
 
-from nablagan import losses, penalties
+from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import dcgan
-from nablagan.recipes.options import Facts, Options, shared_settings
-from nablagan.training.run import AdamSettings, PenaltySettings, PlayerSettings, Run
+from nablagan.recipes.options import Facts, Options, gradient_penalties, shared_settings
+from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 64_000, "cuda": 2_000_000}
@@ -26,8 +26,8 @@ def strided(facts: Facts, options: Options) -> Run:
     shared = shared_settings(facts, options, IMAGES[facts.device], BATCH_SIZE)
     rate = options.learning_rate or LEARNING_RATE
     falling = Cosine(rate, rate * LEARNING_RATE_END / LEARNING_RATE, shared["images"])
-    gamma = GAMMA_AT_32 * facts.pixels / 32**2 if options.gamma is None else options.gamma
-    weight = Cosine(gamma, gamma / 10, shared["images"])
+    images = shared["images"]
+    gamma = GAMMA_AT_32 * facts.pixels / 32**2
     size = {"size": options.size or default_size(facts)}
     probability = options.augmentation_probability
     return Run(
@@ -37,7 +37,7 @@ def strided(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=AdamSettings(falling, constant(0.99)),
         discriminator_adam=AdamSettings(falling, constant(0.99)),
-        penalties=tuple(PenaltySettings(penalty, weight) for penalty in (penalties.r1, penalties.r2)),
+        penalties=gradient_penalties(options, shared, gamma, lambda start: Cosine(start, start / 10, images)),
         augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
         augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,

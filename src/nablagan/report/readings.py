@@ -46,6 +46,11 @@ LOSSES = {
         "its targets on every sample.",
         (0.125, 0.25),
     ),
+    "signed_least_squares": Reading(
+        "Where the discriminator cannot tell, its loss is 2 and the generator's 1 (dashed); 0 means that it hits its "
+        "targets on every sample.",
+        (1.0, 2.0),
+    ),
 }
 DIVERGENCES = {
     "kullback_leibler": "the Kullback-Leibler divergence",

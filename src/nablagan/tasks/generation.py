@@ -1,18 +1,15 @@
 """Generation: latents to samples that the discriminator cannot tell from real ones."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from nablagan.game import Game
-from nablagan.penalties import Remembering
-from nablagan.types import Batch, Discriminator, InputError, Loss, Outcome, Pair, Penalty
+from nablagan.objectives import Weight, check_penalties, discriminator_objective, generator_objective, weight_at
+from nablagan.penalties import Remembering, names_of
+from nablagan.types import Batch, Discriminator, GeneratorPenalty, Loss, Outcome, Pair, Penalty
 
-Weight = float | Callable[[int], float]
-"""A penalty's weight, or a function of the images seen that gives it."""
 Augmentation = Callable[[Tensor, Batch], Tensor]
 """(images, batch) -> images, drawing only from `batch.augmentation`."""
 
@@ -23,9 +20,12 @@ def generation(
     loss: Loss,
     penalties: Mapping[Penalty, Weight] | None = None,
     augment: Augmentation | None = None,
+    generator_penalties: Mapping[GeneratorPenalty, Weight] | None = None,
     **options: Any,
 ) -> Game:
     """The game of a GAN: L_G and L_D from `loss`, and the weighted penalties added to L_D (Goodfellow et al. 2014).
+
+    `generator_penalties`, functions (generator, batch) -> (batch,), are added to L_G.
 
     Real and generated samples of a pair share their label and augmentation draws. Penalties are gradients with respect
     to the samples before augmentation. The discriminator's measures are `real_logits`, `fake_logits` and
@@ -40,33 +40,36 @@ def generation(
     >>> game.field(Batch(real, latent)).shape == (sum(game.sizes),)
     True
     """
-    penalties = dict(penalties or {})
-    _check_penalties(penalties, discriminator)
+    penalties, generator_penalties = dict(penalties or {}), dict(generator_penalties or {})
+    check_penalties(penalties, discriminator, "discriminator")
+    check_penalties(generator_penalties, generator, "generator")
+    names = names_of([*penalties, *generator_penalties])
 
     def critic(discriminator: Discriminator, batch: Batch) -> Discriminator:
         return discriminator if augment is None else Augmented(discriminator, augment, batch)
 
-    def play(generator: Callable[..., Tensor], batch: Batch) -> Tensor:
-        return generator(batch.latent, batch.label)
+    def play(generator: Callable[..., Tensor], batch: Batch) -> Tensor | Penalised:
+        if not generator_penalties:
+            return generator(batch.latent, batch.label)
+        maker = Remembering(generator)
+        values = tuple(penalty(maker, batch) for penalty in generator_penalties)
+        return Penalised(maker(batch.latent, batch.label), values)
 
-    def generator_loss(discriminator: Discriminator, fake: Tensor, batch: Batch) -> Outcome:
-        judge = critic(discriminator, batch)
-        losses = loss(judge(batch.real, batch.label), judge(fake, batch.label))
-        return Outcome(losses.generator, {})
+    def pair_of(fake: Tensor | Penalised, batch: Batch) -> Pair:
+        images = fake.images if isinstance(fake, Penalised) else fake
+        return Pair(batch.real, images, batch.label, batch.latent, batch.images_seen)
 
-    def discriminator_loss(discriminator: Discriminator, fake: Tensor, batch: Batch) -> Outcome:
-        judge = critic(discriminator, batch)
-        if penalties:
-            judge = Remembering(judge)
-        pair = Pair(batch.real, fake, batch.label, batch.latent, batch.images_seen)
-        real_logits, fake_logits = judge(pair.real, pair.label), judge(pair.fake, pair.label)
-        total = loss(real_logits, fake_logits).discriminator
-        measures = {"real_logits": real_logits, "fake_logits": fake_logits}
-        for penalty, weight in penalties.items():
-            value = penalty(judge, pair)
-            total = total + (weight(batch.images_seen) if callable(weight) else weight) * value
-            measures[f"penalty_{_name(penalty)}"] = value
+    def generator_loss(discriminator: Discriminator, fake: Tensor | Penalised, batch: Batch) -> Outcome:
+        total, measures = generator_objective(loss, critic(discriminator, batch), pair_of(fake, batch))
+        values = fake.penalties if isinstance(fake, Penalised) else ()
+        for name, weight, value in zip(names[len(penalties) :], generator_penalties.values(), values, strict=True):
+            total = total + weight_at(weight, batch.images_seen) * value
+            measures[f"penalty_{name}"] = value
         return Outcome(total, measures)
+
+    def discriminator_loss(discriminator: Discriminator, fake: Tensor | Penalised, batch: Batch) -> Outcome:
+        pair = pair_of(fake, batch)
+        return discriminator_objective(loss, penalties, critic(discriminator, batch), pair, names[: len(penalties)])
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
 
@@ -87,19 +90,9 @@ class Augmented:
         return Augmented(self.discriminator, self.augment, chosen)
 
 
-def _check_penalties(penalties: Mapping[Penalty, Weight], discriminator: nn.Module) -> None:
-    for penalty, weight in penalties.items():
-        if not callable(weight) and not weight >= 0:
-            raise InputError(f"the weight of penalty {_name(penalty)} is {weight}: give a number >= 0")
-    coupling = [name for name, module in discriminator.named_modules() if isinstance(module, _BatchNorm)]
-    if penalties and coupling:
-        raise InputError(
-            f"the discriminator's {coupling[0]} is a batch normalisation, so a sample has no gradient of its own: "
-            "use nn.GroupNorm, or no penalties"
-        )
+class Penalised(NamedTuple):
+    """What a generator with penalties makes of a batch."""
 
-
-def _name(penalty: Penalty) -> str:
-    """Its name in measures; that of the function below for a functools.partial."""
-    function = penalty.func if isinstance(penalty, partial) else penalty
-    return getattr(function, "__name__", type(function).__name__)
+    images: Tensor
+    penalties: tuple[Tensor, ...]
+    """(batch,) each: functions of the generator, which a player's loss does not see otherwise."""

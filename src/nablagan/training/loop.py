@@ -13,14 +13,14 @@ from nablagan.data.augment import diffaugment
 from nablagan.data.dataset import Dataset
 from nablagan.data.sampler import Sampler, seeded
 from nablagan.game import Game
-from nablagan.optim import Update
+from nablagan.optim import Balance, Balanced, Cosine, Update
 from nablagan.optim.updates import norm
 from nablagan.pure import seeded_draws
 from nablagan.tasks import generation
 from nablagan.training.checkpoint import Tensors
 from nablagan.training.ema import Averages
 from nablagan.training.engine import Engine
-from nablagan.training.run import AdamSettings, Run
+from nablagan.training.run import AdamSettings, PenaltySettings, Run
 from nablagan.types import Batch, InputError
 
 PLAYERS, EXTRA = ("generator", "discriminator"), "extra"
@@ -38,8 +38,12 @@ class Diverged(Exception):
 class State:
     """Everything that moves while training, and where in the run it is."""
 
-    def __init__(self, run: Run, game: Game, update: Update, averages: Averages) -> None:
+    def __init__(
+        self, run: Run, game: Game, update: Update, averages: Averages, balances: Mapping[Balanced, Balance]
+    ) -> None:
         self.run, self.game, self.update, self.averages = run, game, update, averages
+        self.balances = balances
+        """The weights that follow the game, by their rule."""
         self.images_seen = 0
         self.skipped = 0
         """Images passed over by rollbacks: draws depend on images_seen + skipped."""
@@ -72,6 +76,8 @@ class State:
             self._load_tensors(tensors)
             self.images_seen, self.skipped = int(content["images_seen"]), int(content["skipped"])
             self.failures, self.elapsed_seconds = list(content["failures"]), float(content["elapsed_seconds"])
+            for balance, gamma in zip(self.balances.values(), content.get("balances", ()), strict=True):
+                balance.gamma = float(gamma)
         except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
             raise InputError(f"the checkpoint does not fit this run: {error}") from error
 
@@ -104,18 +110,26 @@ def prepare(run: Run, shape: tuple[int, ...], classes: int, engine: Engine) -> S
         generator = run.generator.build(shape, latent_size=run.latent_size, classes=labels, **run.generator.options)
         discriminator = run.discriminator.build(shape, classes=labels, **run.discriminator.options)
     players = [player.to(engine.device, run.torch_dtype) for player in (generator, discriminator)]
+    rules = [setting.weight for setting in (*run.penalties, *run.generator_penalties)]
+    balances = {rule: Balance(rule) for rule in rules if isinstance(rule, Balanced)}
     game = generation(
         *players,
         loss=run.loss,
-        penalties={setting.penalty: setting.weight for setting in run.penalties},
+        penalties=weights(run.penalties, balances),
         augment=augmentation(run) if run.augmentations else None,
+        generator_penalties=weights(run.generator_penalties, balances),
         mean=engine.mean,
     )
     optimizers = [
         _adam(player, settings)
         for player, settings in zip(players, (run.generator_adam, run.discriminator_adam), strict=True)
     ]
-    return State(run, game, run.update(game, *optimizers), Averages(players[0], run.ema_half_lives))
+    return State(run, game, run.update(game, *optimizers), Averages(players[0], run.ema_half_lives), balances)
+
+
+def weights(settings: tuple[PenaltySettings, ...], balances: Mapping[Balanced, Balance]) -> dict[Any, Cosine | Balance]:
+    """Each penalty's weight as a function of the images seen."""
+    return {s.penalty: balances[s.weight] if isinstance(s.weight, Balanced) else s.weight for s in settings}
 
 
 def sampler_of(run: Run, dataset: Dataset, engine: Engine) -> Sampler:
@@ -159,6 +173,8 @@ def steps(state: State, sampler: Sampler) -> Iterator[State]:
             measures = state.update.step(batch).measures | parameter_norms(state.game)
         state.measures = dict(zip(measures, torch.stack(list(measures.values())).tolist(), strict=True))
         check_finite(state)
+        for balance in state.balances.values():
+            balance.follow(state.measures, run.batch_size)
         updated = time.perf_counter()
         state.images_seen += run.batch_size
         state.averages.update(state.game.generator, run.batch_size, state.images_seen)

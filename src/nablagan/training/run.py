@@ -5,20 +5,23 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from nablagan.data.augment import KINDS
-from nablagan.optim import Alternating, Cosine, Update, constant
-from nablagan.types import InputError, Loss, Penalty
+from nablagan.optim import Alternating, Balanced, Cosine, Update, constant
+from nablagan.types import InputError, Loss
 
 FORMAT = 1
 """Version of config.json."""
 NEVER = constant(0.0)
 REFERENCE = re.compile(r"[\w.]+:[\w.]+")
 """What a function or class looks like in JSON."""
+LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "scipy"}
+"""Packages whose functions a file must not give arguments to."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,12 @@ class AdamSettings:
 
 @dataclass(frozen=True)
 class PenaltySettings:
-    """A penalty and its weight gamma as a function of the images seen."""
+    """A penalty of either player and its weight gamma as a function of the images seen."""
 
-    penalty: Penalty
-    weight: Cosine
+    penalty: Callable[..., torch.Tensor]
+    """`types.Penalty`, or `types.GeneratorPenalty`."""
+    weight: Cosine | Balanced
+    """A schedule, or a rule by which it follows the game; penalties with equal rules share one weight."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Run:
     picture_images: int
     checkpoint_images: int
     penalties: tuple[PenaltySettings, ...] = ()
+    generator_penalties: tuple[PenaltySettings, ...] = ()
     augmentations: tuple[str, ...] = ()
     augmentation_probability: Cosine = NEVER
     update: Callable[..., Update] = Alternating
@@ -110,10 +116,13 @@ class Run:
 
 
 def to_json(value: Any) -> Any:
-    """Plain JSON of a Run or part of one; functions and classes become "module:name".
+    """Plain JSON of a Run or part of one; functions and classes become "module:name", functools.partial a mapping.
 
-    Raises InputError for a function that cannot be imported by that name (a lambda, a local function).
+    Raises InputError for a function that cannot be imported by that name (a lambda, a local function), and for a
+    partial of something that JSON cannot hold (a tensor).
     """
+    if isinstance(value, partial):
+        return {"partial": reference(value.func), "arguments": _plain(value.args), "keywords": _plain(value.keywords)}
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
@@ -123,9 +132,22 @@ def to_json(value: Any) -> Any:
     return reference(value) if callable(value) else value
 
 
+def _plain(given: Any) -> Any:
+    """What a partial was given, as JSON."""
+    for value in given.values() if isinstance(given, Mapping) else given:
+        if not callable(value) and not isinstance(value, (type(None), bool, int, float, str, tuple, list)):
+            raise InputError(
+                f"a partial holds a {type(value).__name__}, which config.json cannot: "
+                "give numbers, words and functions at the top level of a module"
+            )
+        if isinstance(value, (tuple, list)):
+            _plain(value)
+    return to_json(given)
+
+
 def reference(thing: Callable[..., Any]) -> str:
     """The importable name of a function or class, "module:name". Raises InputError for what has none."""
-    if not hasattr(thing, "__qualname__"):  # an object with __call__, a functools.partial
+    if not hasattr(thing, "__qualname__"):  # an object with __call__
         raise InputError(f"{thing!r} has no name to be imported by: define a function at the top level of a module")
     name = f"{thing.__module__}:{thing.__qualname__}"
     if "<" in name or resolve(name) is not thing:
@@ -166,9 +188,8 @@ def from_json(content: Mapping[str, Any]) -> Run:
                 "loss": resolve(content["loss"]),
                 "generator_adam": _adam(content["generator_adam"]),
                 "discriminator_adam": _adam(content["discriminator_adam"]),
-                "penalties": tuple(
-                    PenaltySettings(resolve(p["penalty"]), Cosine(**p["weight"])) for p in content["penalties"]
-                ),
+                "penalties": _penalties(content["penalties"]),
+                "generator_penalties": _penalties(content.get("generator_penalties", ())),
                 "augmentations": tuple(content["augmentations"]),
                 "augmentation_probability": Cosine(**content["augmentation_probability"]),
                 "update": resolve(content["update"]),
@@ -188,8 +209,33 @@ def _player(content: Mapping[str, Any]) -> PlayerSettings:
     return PlayerSettings(resolve(content["build"]), {k: _option(v) for k, v in content["options"].items()})
 
 
+def _penalties(content: Any) -> tuple[PenaltySettings, ...]:
+    return tuple(PenaltySettings(_function(p["penalty"]), _weight(p["weight"])) for p in content)
+
+
+def _weight(content: Mapping[str, Any]) -> Cosine | Balanced:
+    return Balanced(**content) if "target" in content else Cosine(**content)
+
+
+def _function(content: Any) -> Callable[..., Any]:
+    """A function from its name, or a partial of one: of nablagan or of the program that reads, of no library.
+
+    Together with arguments of its choice a file must not name, for instance, a function that runs commands.
+    """
+    if not isinstance(content, Mapping):
+        return resolve(content)
+    function, name = resolve(content["partial"]), content["partial"]
+    packages = {str(module).partition(".")[0] for module in (name.partition(":")[0], function.__module__)}
+    if packages & LIBRARIES:
+        raise InputError(f"'{name}' is a library's: with arguments, config.json may name your functions and nablagan's")
+    keywords = {key: _option(value) for key, value in content["keywords"].items()}
+    return partial(function, *map(_option, content["arguments"]), **keywords)
+
+
 def _option(value: Any) -> Any:
-    """A player's option: "module:name" is the function or class, a list was a tuple."""
+    """A player's option: "module:name" is the function or class, a mapping a partial, a list was a tuple."""
+    if isinstance(value, Mapping) and "partial" in value:
+        return _function(value)
     if isinstance(value, str) and REFERENCE.fullmatch(value):
         return resolve(value)
     return tuple(map(_option, value)) if isinstance(value, list) else value

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nablagan.checking import DerivativeCheck, derivative_check
 from nablagan.data.dataset import Dataset
 from nablagan.training import checks
 from nablagan.training.checkpoint import Checkpoint, load_newest
@@ -54,13 +55,16 @@ def train(
     on_step: Callable[[State], None] = lambda state: None,
     accept_changed_data: bool = False,
     init_from: Path | None = None,
+    check_derivatives: bool = True,
 ) -> Result:
     """Train `run` in `directory`, from its newest sound checkpoint if there is one, and say how it ended.
 
     Every process calls it; the leading one owns and writes the directory. `listeners` hear each event (in the leading
     process), `on_step` each step. A finished run goes on when more images are asked for, and is left alone otherwise.
-    `init_from`, a run or one of its checkpoints, gives a new run its players.
-    Raises InputError if the directory is in use, cannot be written, or belongs to another run or data set.
+    `init_from`, a run or one of its checkpoints, gives a new run its players. `check_derivatives`: the leading process
+    begins a new run with `derivative_check` on its first batch, which changes nothing of the run.
+    Raises InputError if the directory is in use, cannot be written, or belongs to another run or data set, and if a
+    gradient is not the derivative of its loss.
     """
     checks.check_divisible(run, engine)
     checks.check_labels(run, dataset)
@@ -71,7 +75,7 @@ def train(
         session.lead(lambda: stack.enter_context(owned(directory)))
         stack.callback(session.writer.close)
         signals = stack.enter_context(Signals())
-        if finished := session.open(accept_changed_data, init_from):
+        if finished := session.open(accept_changed_data, init_from, check_derivatives):
             return finished
         return session.play(signals, limits, on_step)
 
@@ -87,6 +91,7 @@ class Session:
         self.writer = Writer(state, directory, dataset, engine, listeners)
         self.sampler = sampler_of(self.run, dataset, engine)
         self.saved_at = -1
+        self.checked: tuple[DerivativeCheck, float] | None = None
 
     def lead(self, action: Callable[[], Any]) -> None:
         """The leading process does `action`, which writes. Raises InputError if the directory cannot be written."""
@@ -104,7 +109,9 @@ class Session:
 
     # --- opening -------------------------------------------------------------------------------------------
 
-    def open(self, accept_changed_data: bool, init_from: Path | None = None) -> Result | None:
+    def open(
+        self, accept_changed_data: bool, init_from: Path | None = None, check_derivatives: bool = True
+    ) -> Result | None:
         """Resume from the newest sound checkpoint, or save the first one; a Result if there is nothing to do."""
         checkpoint, problems = load_newest(self.directory / "checkpoints")
         if checkpoint is None:
@@ -112,7 +119,9 @@ class Session:
             if init_from is not None:
                 self.state.start_from(load_found(init_from).tensors)
             self.engine.wait()
-            self.lead(lambda: self.writer.begin(init_from))
+            if check_derivatives:
+                self.engine.lead(self._check_derivatives)
+            self.lead(lambda: self.writer.begin(init_from, self.checked))
             self.saved_at = self.state.images_seen
             return None
         warnings = [f"{problem}; resumed from {checkpoint.path.name}" for problem in problems]
@@ -136,6 +145,12 @@ class Session:
         if changed and not accept_changed_data:
             raise checks.changed_data(self.dataset, self.directory)
         return ["the data have changed since the last session, which was accepted"] if changed else []
+
+    def _check_derivatives(self) -> None:
+        """What agreed, and the seconds that it took. Raises InputError for a gradient that is not the loss's."""
+        started = time.perf_counter()
+        found = derivative_check(self.state.game, self.sampler.batch(0))
+        self.checked = found, time.perf_counter() - started
 
     def _check_untouched(self) -> None:
         """Raise InputError if there were checkpoints here: to start again would wipe the record of that run."""

@@ -4,7 +4,8 @@ import resource
 import time
 from typing import Any
 
-from nablagan.training.loop import State
+from nablagan.penalties import names_of
+from nablagan.training.loop import State, weights
 
 
 class Tick:
@@ -46,13 +47,20 @@ class Tick:
 
 
 def schedule_values(state: State) -> dict[str, float]:
-    """Learning rates, penalty weights and augmentation probability of the step that the state has just made."""
+    """Learning rates, penalty weights and augmentation probability of the step that the state has just made.
+
+    A weight that follows the game is given as that step has left it.
+    """
     run, at = state.run, max(state.images_seen - state.run.batch_size, 0)
     values = {
         "generator_learning_rate": run.generator_adam.learning_rate(at),
         "discriminator_learning_rate": run.discriminator_adam.learning_rate(at),
     }
-    values |= {f"penalty_weight_{setting.penalty.__name__}": setting.weight(at) for setting in run.penalties}
+    settings = (*run.penalties, *run.generator_penalties)
+    found = weights(settings, state.balances)
+    values |= {
+        f"penalty_weight_{name}": weight(at) for name, weight in zip(names_of(found), found.values(), strict=True)
+    }
     if run.augmentations:
         values["augmentation_probability"] = run.augmentation_probability(at)
     return values

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nablagan.checking import DerivativeCheck
 from nablagan.data.dataset import Dataset
 from nablagan.players import parameter_count
 from nablagan.training import sampling
@@ -44,18 +45,35 @@ class Writer:
 
     # --- beginning and end ---------------------------------------------------------------------------------
 
-    def begin(self, init_from: Path | None = None) -> None:
-        """The first files of a new run, and its first checkpoint; `init_from` is where its players come from."""
+    def begin(self, init_from: Path | None = None, checked: tuple[DerivativeCheck, float] | None = None) -> None:
+        """The first files of a new run, and its first checkpoint.
+
+        `init_from` is where its players come from, `checked` what was found of their derivatives, in so many seconds.
+        """
         self._describe()
         self.log.cut(0)
         generator, discriminator = (parameter_count(player) for player in self.state.game.players)
         counts = {"generator": generator, "discriminator": discriminator}
         origin = {"init_from": str(init_from)} if init_from else {}
         self.event("start", parameters=counts, **origin, time={"unix": time.time()})
+        if checked is not None:
+            self._report_check(*checked)
         with self._stage("pictures"):
             write_picture(self.directory / "samples/real.png", sampling.real_picture(self.run, self.dataset))
         self.draw()
         self.save()
+
+    def _report_check(self, found: DerivativeCheck, seconds: float) -> None:
+        """Rounding errors differ between machines, so they stand under `time`."""
+        errors = {f"{loss} in the {player}": error for loss, player, *_, error in found.comparisons}
+        self.event(
+            "derivative_check",
+            agree=list(errors),
+            unjudged=list(found.unjudged),
+            tolerance=found.tolerance,
+            rows=found.rows,
+            time={"seconds": seconds, "relative_errors": errors},
+        )
 
     def go_on(self, checkpoint: Checkpoint, warnings: list[str]) -> None:
         """The record of an earlier session, cut back to the checkpoint that is resumed from."""
@@ -168,6 +186,7 @@ class Writer:
             "skipped": self.state.skipped,
             "failures": self.state.failures,
             "elapsed_seconds": self.state.elapsed_seconds,
+            "balances": [balance.gamma for balance in self.state.balances.values()],
             "tick": {"sums": self.tick.sums, "steps": self.tick.steps},
             "events_length": self.log.sync(),
             "scheduled": scheduled,
