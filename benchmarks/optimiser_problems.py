@@ -69,8 +69,8 @@ def grid_quality(points: Tensor) -> Quality:
     """`high_quality`: share of points within 3 deviations of a centre, at most 0.989, where real points are.
 
     `modes`: centres with at least GRID_COVERED such points, a quarter of their share, of 25. A shapeless cloud over the
-    whole grid has 0.09 and no mode, or two by chance. `energy_distance` to 1,000 real points tells whether mass is where
-    it should be, coarsely: for the cloud it is small (Székely & Rizzo 2013).
+    whole grid has 0.09 and no mode, or two by chance. `energy_distance` to 1,000 real points tells whether mass is
+    where it should be, coarsely: for the cloud it is small (Székely & Rizzo 2013).
     """
     nearest = ((points + 4) / 2).round().clamp(0, 4)
     good = (points - (2 * nearest - 4)).norm(dim=1) < 3 * GRID_DEVIATION

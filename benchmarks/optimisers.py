@@ -200,13 +200,18 @@ def names_of(text: str, known: Mapping[str, Any]) -> list[str]:
     return text.split(",")
 
 
+def seeds(text: str) -> list[int]:
+    """The whole numbers in a list with commas."""
+    return [int(seed) for seed in text.split(",")]
+
+
 def main() -> None:
     """Compare, and print a table a problem."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", type=lambda text: names_of(text, METHODS), default=list(METHODS), help="methods")
     parser.add_argument("--problems", type=lambda text: names_of(text, PROBLEMS), default=list(PROBLEMS))
-    parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
+    parser.add_argument("--seeds", type=seeds, default=[0, 1, 2])
     parser.add_argument("--budget", type=float, default=1.0, help="times the units of BUDGETS (default 1)")
     parser.add_argument("--table", action="store_true", help="train nothing: tables and picture of what is done")
     arguments = parser.parse_args()
