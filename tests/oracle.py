@@ -55,7 +55,16 @@ def slope_norms(judge, points):
     return slope.flatten(1).square().sum(1).sqrt()
 
 
+def spectral_norms(judge, pair):
+    """Half the sum of squared largest singular values, by singular value decomposition, the same for each sample."""
+    named = judge.discriminator.named_parameters()
+    weights = [p.flatten(1) for name, p in named if name.endswith("weight") and p.ndim > 1]
+    total = sum(torch.linalg.matrix_norm(weight, 2).square() for weight in weights) / 2
+    return total.expand(len(pair.real))
+
+
 PLAIN_PENALTIES = {
+    penalties.spectral_norms: spectral_norms,
     penalties.r1: lambda judge, pair: slope_norms(judge, penalties.real(pair)).square() / 2,
     penalties.r2: lambda judge, pair: slope_norms(judge, penalties.fake(pair)).square() / 2,
     penalties.wgan_gp: lambda judge, pair: (slope_norms(judge, penalties.interpolated(pair)) - 1).square() / 2,
@@ -75,6 +84,7 @@ class Oracle:
         def judge(x):
             return discriminator(augment(x, batch), batch.label)
 
+        judge.discriminator = discriminator
         both = [value.mean() for value in loss(judge(pair.real), judge(pair.fake))]
         for penalty, weight in weights.items():
             both[1] = both[1] + weight * PLAIN_PENALTIES[penalty](judge, pair).mean()

@@ -76,7 +76,6 @@ def test_wrong_input_is_one_line_and_exit_2(tmp_path, capsys):
         ["train", "--ema", "10,none"],
         ["train", "--seconds", "0"],
         ["train", "--gamma", "-1"],
-        ["train", "--gamma", "much"],
         ["train", "--batch", "0"],
         ["train", "--tensorboard", "--data", "builtin:nosuch"],
         ["sample", str(tmp_path)],

@@ -112,6 +112,9 @@ def test_a_gamma_that_sets_itself_moves_and_resumes(train, tmp_path):
     assert len(set(weights)) == len(weights) > 1
     code, printed = train("--gamma", "auto")
     assert (code, "all its images have been seen" in printed.out) == (0, True)
+    with pytest.raises(SystemExit) as ended:
+        train("--gamma", "much")
+    assert ended.value.code == 2
 
 
 def test_an_update_is_chosen_by_name_and_resumes_bit_for_bit(tmp_path, capsys):

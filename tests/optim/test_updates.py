@@ -114,6 +114,7 @@ def test_a_step_reports_losses_measures_and_norms_before_it(update):
     assert list(measures) == [
         "generator_loss",
         "discriminator_loss",
+        "separation",
         "real_logits",
         "fake_logits",
         "penalty_r1",

@@ -127,7 +127,7 @@ def test_a_games_derivatives_against_a_dense_jacobian(penalty, kind):
     assert_products(game, batch, Added(players, batch, {penalty: 0.7}))
     live = game.generator_gradient(batch, game.generate(batch))
     assert_near(torch.cat([t.flatten() for t in live.tensors]), game.field(batch)[: game.sizes[0]], 1e-12)
-    (measure,) = live.measures.values()
+    measure = live.measures[f"penalty_{penalties.name_of(penalty)}"]
     assert_near(measure, penalty(players[0], batch).mean().detach(), 1e-12)
 
 

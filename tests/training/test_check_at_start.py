@@ -34,9 +34,9 @@ def lost(discriminator, pair: Pair) -> torch.Tensor:
 def test_a_wrong_gradient_ends_it_before_anything_is_written(tmp_path: Path):
     run = points_run(images=BATCH, penalties=(PenaltySettings(lost, constant(1.0)),))
     with pytest.raises(InputError, match="penalty lost does not change"):
-        go(tmp_path, run, check_derivatives=True)
-    assert not (tmp_path / "events.jsonl").exists()
-    assert go(tmp_path, run).status == "done"
+        go(tmp_path / "run", run, check_derivatives=True)
+    assert not (tmp_path / "run").exists()
+    assert go(tmp_path / "run", run).status == "done"
 
 
 def test_a_player_in_bfloat16_is_checked_as_it_would_be_in_float64(tmp_path: Path):

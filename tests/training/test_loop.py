@@ -79,7 +79,7 @@ def test_returning_to_the_start_forgets_adams_moments():
     assert start["optimizers"] == {}
     next(steps(state, Session(state, Path("unused"), images(), ALONE, ()).sampler))
     assert state.tensors()["optimizers"]
-    state.load(start, {"images_seen": 0, "skipped": 0, "failures": [], "elapsed_seconds": 0})
+    state.load(start, {"images_seen": 0, "skipped": 0, "failures": [], "elapsed_seconds": 0, "balances": [0.1]})
     assert state.tensors()["optimizers"] == {}
 
 
@@ -95,7 +95,8 @@ def test_every_update_goes_on_from_a_checkpoint_bit_for_bit(update):
     assert from_json(to_json(run)) == run
     kept = {file: {k: v.clone() for k, v in group.items()} for file, group in state.tensors().items()}
     again = prepare(run, (2,), 0, ALONE)
-    again.load(kept, {"images_seen": state.images_seen, "skipped": 0, "failures": [], "elapsed_seconds": 0})
+    content = {"images_seen": state.images_seen, "skipped": 0, "failures": [], "elapsed_seconds": 0}
+    again.load(kept, content | {"balances": [balance.gamma for balance in state.balances.values()]})
     for _ in zip(range(3), walk, steps(again, sampler), strict=False):
         pass
     assert again.images_seen == state.images_seen
@@ -121,7 +122,7 @@ def test_tensors_of_another_run_are_refused(file: str, name: str, tensor: torch.
     tensors = state.tensors()
     tensors[file] = {**tensors[file], name: tensor}
     with pytest.raises(InputError, match="does not fit this run"):
-        state.load(tensors, {"images_seen": 0, "skipped": 0, "failures": [], "elapsed_seconds": 0})
+        state.load(tensors, {"images_seen": 0, "skipped": 0, "failures": [], "elapsed_seconds": 0, "balances": [0.1]})
 
 
 def test_augmentation_follows_its_probability():

@@ -51,7 +51,7 @@ def worst_difference(one: Path, two: Path) -> float:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("alone") / "run"
-    assert go(directory, TWENTY_STEPS).status == "done"
+    assert go(directory, TWENTY_STEPS, check_derivatives=True).status == "done"
     return directory
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nablagan.checking.double import batch_in_double, in_double, players_in_double
 from nablagan.game import Game, Objective
+from nablagan.penalties.deferred import at_once
 from nablagan.penalties.holding import given, keeping
 from nablagan.pure import seeded_draws, trainable
 from nablagan.refusals import explained
@@ -114,6 +115,7 @@ class Twin:
         with ExitStack() as stack:
             stack.enter_context(seeded_draws(self.game.players, 0))
             stack.enter_context(in_double())
+            stack.enter_context(at_once())
             stack.enter_context(torch.enable_grad())
             stack.enter_context(explained(*self.game.players))
             try:

@@ -7,6 +7,7 @@ the memory of one side at a time, no graph beside the loss's, and a value withou
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from nablagan.penalties.judging import bare, module_of
 from nablagan.penalties.points import Points
 from nablagan.types import Discriminator, InputError
 
+_MAY_WAIT: ContextVar[bool] = ContextVar("may_wait", default=True)
 Side = tuple[Tensor, float]
 """(images, factor): a logit is judged there and enters the slope with that factor."""
 
@@ -24,7 +26,17 @@ Side = tuple[Tensor, float]
 def can_wait(discriminator: Discriminator, points: Points) -> bool:
     """Whether the gradient goes to the parameters of a module only, outside of transforms: they can be named."""
     alive = torch.is_grad_enabled() and not transformed() and not points.images.requires_grad
-    return alive and module_of(discriminator) is not None
+    return alive and _MAY_WAIT.get() and module_of(discriminator) is not None
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Within it nothing waits: the value is the difference that the gradient is of, for a check that compares them."""
+    token = _MAY_WAIT.set(False)
+    try:
+        yield
+    finally:
+        _MAY_WAIT.reset(token)
 
 
 def transformed() -> bool:

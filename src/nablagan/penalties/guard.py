@@ -22,7 +22,7 @@ from nablagan.penalties.judging import module_of
 from nablagan.refusals import explained
 from nablagan.types import Discriminator, InputError
 
-REMEDY = "make it of elementary operations by players.layers.replace_norms(discriminator), use nn.GroupNorm or nn.RMSNorm there"
+REMEDY = "use players.layers.replace_norms(discriminator), or nn.GroupNorm or nn.RMSNorm there"
 OTHERWISE = ", or method=double_backward or aligned_fd"
 
 

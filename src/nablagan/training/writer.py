@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,29 @@ from nablagan.training.files import locked, write_json, write_picture
 from nablagan.training.loop import Diverged, State
 from nablagan.training.run import FORMAT, to_json
 from nablagan.training.tick import Tick, schedule_values
+from nablagan.types import InputError
 
 
 @contextmanager
 def owned(directory: Path) -> Iterator[None]:
-    """The run directory, made if need be, and nobody else's meanwhile. Raises InputError if it is in use."""
+    """The run directory, made if need be, and nobody else's meanwhile; a start that is refused leaves none behind.
+
+    Raises InputError if it is in use.
+    """
+    is_new = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
-    with locked(directory):
-        for name in ("config.json", "data.json", "environment.json", "checkpoints/latest"):
-            path = directory / name
-            for leftover in path.parent.glob(f".writing-{path.name}-*"):  # of a write that a crash cut short
-                leftover.unlink()
-        yield
+    try:
+        with locked(directory):
+            for name in ("config.json", "data.json", "environment.json", "checkpoints/latest"):
+                path = directory / name
+                for leftover in path.parent.glob(f".writing-{path.name}-*"):  # of a write that a crash cut short
+                    leftover.unlink()
+            yield
+    except InputError:
+        if is_new:
+            with suppress(OSError):  # it holds something
+                directory.rmdir()
+        raise
 
 
 class Writer:
