@@ -62,7 +62,8 @@ def test_products_of_one_centred_penalties_against_differences(method):
     for sign in (1, -1):
         game.move_to(here + sign * step * u)
         fields.append(game.field(batch))
-    assert_near(jacobian @ u, (fields[0] - fields[1]) / (2 * step), 1e-5)
+    noise = 1e-3 if method is penalties.aligned_fd else 1e-5  # of the field itself, eps / its step, over this step
+    assert_near(jacobian @ u, (fields[0] - fields[1]) / (2 * step), noise)
 
 
 @every_method
