@@ -101,3 +101,10 @@ def test_players_that_are_not_numbers_have_no_gap():
 def test_searches_that_go_nowhere_are_refused(wrong):
     with pytest.raises(InputError, match="give steps >= 1 and a radius > 0"):
         diagnostics.duality_gap(toys.dirac(), toys.EMPTY, **wrong)
+
+
+@pytest.mark.parametrize("radius", [1.0, math.inf])
+def test_a_slope_whose_square_underflows_is_no_gain(radius):
+    """In float32, as that of a saturated loss is: xy at (1, 1) times 1e-30."""
+    game = toys.bilinear(torch.tensor([[1e-30]]))
+    assert diagnostics.duality_gap(game, toys.EMPTY, radius=radius) == (0.0, 0.0)

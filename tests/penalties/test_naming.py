@@ -2,7 +2,9 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
+import torch
 
 from nablagan import losses, penalties
 from nablagan.penalties import aligned_central_fd, consistency, fake, names_of, r1, r2, real, wgan_gp, zero_centred
@@ -16,6 +18,10 @@ def flipped(points):
 
 def halved(points):
     return points.images / 2
+
+
+def aimed(discriminator, pair, target):
+    return discriminator(pair.real, pair.label) - target
 
 
 @pytest.mark.parametrize(
@@ -49,3 +55,10 @@ def test_two_of_a_kind_in_one_game_are_two_measures():
     plain = generation(*tiny("mlp"), losses.hinge, {r1: 1.0, r2: 1.0})
     expected = list(plain.discriminator_gradient(batch, plain.generate(batch)).measures.values())
     assert list(measures.values()) == expected
+
+
+@pytest.mark.parametrize("make", [torch.tensor, np.array])
+def test_partials_of_arrays_have_names(make):
+    targets = [make([1.0, 2.0]), make([3.0, 4.0, 5.0])]
+    assert names_of([partial(aimed, target=targets[0]), r1]) == ["aimed", "r1"]
+    assert names_of([partial(aimed, target=target) for target in targets]) == ["aimed", "aimed_2"]

@@ -61,7 +61,7 @@ def _gain(game: Game, batch: Batch, player: int, steps: int, radius: float) -> f
     for _ in range(steps):
         before, slope = slope, embedded(game, gradient_at(game, batch, start + moved, player), player)
         direction = _direction(slope, before, direction)
-        if not direction.any():
+        if direction.dot(direction) == 0:  # nothing to follow, or so little that its square underflows
             break
         bent = hessian_product_at(game, batch, start + moved, player, direction)
         length = _length(moved, direction, slope, bent, radius)

@@ -45,8 +45,16 @@ def _same_name(name: str, names: list[str], penalties: list[Any]) -> list[Mappin
 def _told_apart(penalty: Any, others: list[Mapping[str, Any]]) -> list[str]:
     """Words for what this penalty was given and not all of the others were."""
     _, given = _opened(penalty)
-    differing = [key for key in given if any(key not in other or other[key] != given[key] for other in others)]
+    differing = [key for key in given if not all(key in other and _alike(other[key], given[key]) for other in others)]
     return [word for key in differing for word in _words(given[key])]
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether both are the same object or equal; arrays and tensors, which no word tells apart, only if the same."""
+    try:
+        return one is other or bool(one == other)
+    except (RuntimeError, ValueError):  # of several numbers, compared one by one
+        return False
 
 
 def _words(value: Any) -> list[str]:
