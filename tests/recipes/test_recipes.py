@@ -60,13 +60,17 @@ def test_gamma_grows_with_the_pixels():
 @pytest.mark.parametrize("name", [*IMAGE_RECIPES, "points"])
 def test_gamma_that_follows_the_game(name):
     """Both penalties share one weight; it starts at the recipe's own gamma."""
-    there = facts((2,) if name == "points" else (1, 32, 32))
+    there = facts((2,) if name == "points" else (1, 32, 32), classes=0 if name == "points" else 3)
     fixed, free = (getattr(recipes, name)(there, Options(images=100_000, gamma=gamma)) for gamma in (None, "auto"))
-    weight = free.penalties[0].weight
-    assert weight == Balanced(start=fixed.penalties[0].weight.start, images=4000) == free.penalties[1].weight
+    weight, target = free.penalties[0].weight, 0.6 if free.conditional else 1.2
+    assert (
+        weight
+        == Balanced(start=fixed.penalties[0].weight.start, images=4000, target=target)
+        == free.penalties[1].weight
+    )
     assert from_json(to_json(free)) == free
     with engine("cpu") as here:
-        assert len(prepare(free, there.shape, 0, here).balances) == 1
+        assert len(prepare(free, there.shape, there.classes, here).balances) == 1
 
 
 @pytest.mark.parametrize(

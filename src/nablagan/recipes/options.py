@@ -15,6 +15,8 @@ from nablagan.types import InputError, Loss
 PARTS = 12
 """Sample pictures and checkpoints of a run."""
 AUTO = "auto"
+TARGET_BY_CLASS, TARGET = 0.6, 1.2
+"""Of a weight that follows the game (docs/gamma.md): a discriminator that knows the class must be held back more."""
 BALANCE_PARTS, BALANCE_MOST, BALANCE_STEPS = 25, 10_000, 10
 """A weight that follows the game may change e-fold in this part of the run, so many images at most, steps at least."""
 
@@ -90,7 +92,8 @@ def gradient_penalties(
     method = options.penalty_method
     if options.gamma == AUTO:
         part = min(shared["images"] // BALANCE_PARTS, BALANCE_MOST)
-        weight = Balanced(start=gamma, images=max(part, BALANCE_STEPS * shared["batch_size"]))
+        target = TARGET_BY_CLASS if shared["conditional"] else TARGET
+        weight = Balanced(start=gamma, images=max(part, BALANCE_STEPS * shared["batch_size"]), target=target)
     else:
         weight = schedule(gamma if options.gamma is None else float(options.gamma))
     chosen = (penalties.r1, penalties.r2)
