@@ -147,6 +147,18 @@ def test_players_by_class_behind_an_augmentation_pass(kind):
     assert derivative_check(game, batch).largest_error < 1e-5
 
 
+@pytest.mark.parametrize("method", [penalties.aligned_fd, penalties.aligned_central_fd])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_differences_through_many_leaky_units_pass(method, seed):
+    """Steps of float64, of 1e-7, are lost in their own rounding: right gradients were refused."""
+    torch.manual_seed(seed)
+    shape = (1, 8, 8)
+    pair = dcgan.generator(shape, latent_size=4, size="tiny"), dcgan.discriminator(shape, size="tiny")
+    game = generation(*pair, losses.relativistic, by(method) | by(method, R2))
+    batch = Batch(draws(16, 64).view(16, *shape).float(), draws(16, 4, seed=2).float())
+    assert derivative_check(game, batch).largest_error <= 1e-5
+
+
 def test_toys_and_single_rows_pass():
     for game in (toys.dirac(0.3), toys.bilinear(torch.eye(2)), toys.quadratic(1.0, 2.0, 0.0)):
         derivative_check(game, toys.EMPTY)

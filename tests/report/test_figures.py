@@ -12,7 +12,15 @@ import pytest
 from nablagan import losses
 from nablagan.report.chart import Line, line_chart
 from nablagan.report.figures import curves_sections
-from nablagan.report.readings import OTHER_LOSS, OTHER_PENALTIES, PENALTIES, losses_reading, penalties_reading
+from nablagan.report.readings import (
+    OTHER,
+    OTHER_LOSS,
+    OTHER_PENALTIES,
+    PENALTIES,
+    losses_reading,
+    measure_reading,
+    penalties_reading,
+)
 from nablagan.report.record import read_run
 from nablagan.report.series import Series
 from nablagan.types import PlayerLosses
@@ -98,3 +106,8 @@ def test_a_line_that_covers_another_is_dashed() -> None:
     apart = line_chart("c", [Line(equal, "a", 1), Line(other, "b", 2)], {}).svg
     assert "stroke-dasharray" in covered
     assert "stroke-dasharray" not in apart
+
+
+def test_the_separation_has_words_and_a_strange_measure_has_none():
+    assert "log 2" in measure_reading("separation")
+    assert measure_reading("something_new") == OTHER

@@ -26,12 +26,20 @@ Side = tuple[Tensor, float]
 def can_wait(discriminator: Discriminator, points: Points) -> bool:
     """Whether the gradient goes to the parameters of a module only, outside of transforms: they can be named."""
     alive = torch.is_grad_enabled() and not transformed() and not points.images.requires_grad
-    return alive and _MAY_WAIT.get() and module_of(discriminator) is not None
+    return alive and waits() and module_of(discriminator) is not None
+
+
+def waits() -> bool:
+    """Whether differences may wait for the backward pass: not within `at_once`."""
+    return _MAY_WAIT.get()
 
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Within it nothing waits: the value is the difference that the gradient is of, for a check that compares them."""
+    """Within it nothing waits: the value is the difference that the gradient is of, for a check that compares them.
+
+    `waits` says so to the default steps too: they are those of float32, as the check takes differences of these.
+    """
     token = _MAY_WAIT.set(False)
     try:
         yield

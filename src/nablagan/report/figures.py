@@ -5,12 +5,12 @@ from nablagan.report.markup import Markup, join, tag
 from nablagan.report.readings import (
     GRADIENTS,
     LEARNING_RATES,
-    OTHER,
     PARAMETERS,
     SPEED,
     WEIGHTS,
     logits_reading,
     losses_reading,
+    measure_reading,
     penalties_reading,
 )
 from nablagan.report.record import OF_INTEREST, RunRecord
@@ -58,7 +58,8 @@ class Curves:
         """A figure for each measure that no known figure took."""
         names = [name for name, series in self.left.items() if len(series.finite)]
         return [
-            self._figure(title_case(name), [Line(self.left[name], name, OTHERS)], OTHER) for name in names[:MOST_OTHERS]
+            self._figure(title_case(name), [Line(self.left[name], name, OTHERS)], measure_reading(name))
+            for name in names[:MOST_OTHERS]
         ]
 
     def undrawn(self) -> list[str]:

@@ -83,9 +83,18 @@ PENALTIES = (
     "generated (r2) samples; a jump is a sign that it has begun to memorise single images."
 )
 OTHER_PENALTIES = "Each penalty of the discriminator's loss before it is multiplied by its weight."
-WEIGHTS = "What each penalty is multiplied by in the discriminator's loss: set by the schedule, not measured."
+WEIGHTS = (
+    "What each penalty is multiplied by in its player's loss: set by the schedule, or with --gamma auto by how well "
+    "the discriminator separates."
+)
 LEARNING_RATES = "The step size of each player's optimiser: set by the schedule, not measured."
 SPEED = "A steady level is right; dips show other work on the machine, or the drawing of pictures and saving."
+SEPARATION = (
+    "How surely the discriminator tells real from generated samples of a pair: log 2 ≈ 0.693 where it cannot, higher "
+    "the surer it is. With --gamma auto the penalties' weight rises while this is above a target and falls while it is "
+    "below."
+)
+MEASURES = {"separation": SEPARATION}
 OTHER = "A measure that this report has no words for, drawn as it was logged."
 
 
@@ -103,6 +112,11 @@ def logits_reading(loss: str) -> str:
 def penalties_reading(names: set[str]) -> str:
     """The reading of the penalties of these names."""
     return PENALTIES if names <= {"r1", "r2"} else OTHER_PENALTIES
+
+
+def measure_reading(name: str) -> str:
+    """The reading of a measure that no other figure shows."""
+    return MEASURES.get(name, OTHER)
 
 
 def _divergence_reading(loss: str) -> Reading:
