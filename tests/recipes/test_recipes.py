@@ -62,7 +62,7 @@ def test_gamma_that_follows_the_game(name):
     """Both penalties share one weight; it starts at the recipe's own gamma."""
     there = facts((2,) if name == "points" else (1, 32, 32), classes=0 if name == "points" else 3)
     fixed, free = (getattr(recipes, name)(there, Options(images=100_000, gamma=gamma)) for gamma in (None, "auto"))
-    weight, target = free.penalties[0].weight, 0.6 if free.conditional else 1.2
+    weight, target = free.penalties[0].weight, 0.6 if free.conditional else 2.0
     assert (
         weight
         == Balanced(start=fixed.penalties[0].weight.start, images=4000, target=target)

@@ -42,6 +42,13 @@ def test_impossible_settings_are_refused_by_name(setting: str, value):
         images_run(**{setting: value})
 
 
+@pytest.mark.parametrize("player", ["penalties", "generator_penalties"])
+def test_a_penalty_listed_twice_is_refused(player: str):
+    twice = (PenaltySettings(penalties.r1, constant(1.0)), PenaltySettings(penalties.r1, constant(2.0)))
+    with pytest.raises(InputError, match="listed twice"):
+        images_run(**{player: twice})
+
+
 def test_functions_are_named_and_found():
     assert reference(losses.hinge) == "nablagan.losses:hinge"
     assert resolve("nablagan.losses:hinge") is losses.hinge

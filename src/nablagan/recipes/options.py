@@ -15,7 +15,7 @@ from nablagan.types import InputError, Loss
 PARTS = 12
 """Sample pictures and checkpoints of a run."""
 AUTO = "auto"
-TARGET_BY_CLASS, TARGET = 0.6, 1.2
+TARGET_BY_CLASS, TARGET = 0.6, 2.0
 """Of a weight that follows the game (docs/gamma.md): a discriminator that knows the class must be held back more."""
 BALANCE_PARTS, BALANCE_MOST, BALANCE_STEPS = 25, 10_000, 10
 """A weight that follows the game may change e-fold in this part of the run, so many images at most, steps at least."""

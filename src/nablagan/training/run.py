@@ -106,6 +106,10 @@ class Run:
             raise InputError(f"ema_half_lives is {self.ema_half_lives}: give at least one number of images >= 1")
         if unknown := [kind for kind in self.augmentations if kind not in KINDS]:
             raise InputError(f"augmentation '{unknown[0]}' is unknown: choose among {', '.join(KINDS)}")
+        for settings in (self.penalties, self.generator_penalties):
+            chosen = [setting.penalty for setting in settings]
+            if len(set(chosen)) < len(chosen):
+                raise InputError("a penalty is listed twice, and only one of its weights would count: give their sum")
         if self.dtype not in ("float32", "float64"):
             raise InputError(f"dtype '{self.dtype}': use float32 or float64")
 
