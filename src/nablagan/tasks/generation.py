@@ -25,11 +25,9 @@ def generation(
 ) -> Game:
     """The game of a GAN: L_G and L_D from `loss`, and the weighted penalties added to L_D (Goodfellow et al. 2014).
 
-    `generator_penalties`, functions (generator, batch) -> (batch,), are added to L_G.
-
-    Real and generated samples of a pair share their label and augmentation draws. Penalties are gradients with respect
-    to the samples before augmentation. The discriminator's measures are `real_logits`, `fake_logits` and
-    `penalty_NAME`, unweighted. `options` go to Game (`mean`). Raises InputError for a negative weight, and for
+    `generator_penalties`, functions (generator, batch) -> (batch,), are added to L_G. Real and generated samples of a
+    pair share their label and augmentation draws. Penalties are gradients with respect to the samples before
+    augmentation. The measures are `separation`, `real_logits`, `fake_logits` and `penalty_NAME`, unweighted. `options` go to Game (`mean`). Raises InputError for a negative weight, and for
     penalties on a discriminator with batch normalisation, where a sample has no gradient of its own.
 
     >>> import torch
