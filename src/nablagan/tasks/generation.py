@@ -27,8 +27,9 @@ def generation(
 
     `generator_penalties`, functions (generator, batch) -> (batch,), are added to L_G. Real and generated samples of a
     pair share their label and augmentation draws. Penalties are gradients with respect to the samples before
-    augmentation. The measures are `separation`, `real_logits`, `fake_logits` and `penalty_NAME`, unweighted. `options` go to Game (`mean`). Raises InputError for a negative weight, and for
-    penalties on a discriminator with batch normalisation, where a sample has no gradient of its own.
+    augmentation. The measures are `separation`, `real_logits`, `fake_logits` and `penalty_NAME`, unweighted. `options`
+    go to Game (`mean`). Raises InputError for a negative weight, and for penalties on a player with batch
+    normalisation, where a sample has no gradient of its own.
 
     >>> import torch
     >>> from nablagan import losses, penalties, players
