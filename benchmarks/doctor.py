@@ -33,7 +33,7 @@ from nablagan.training.run import Run
 from nablagan.training.sampling import latents, samples
 from nablagan.training.tick import Tick, schedule_values
 
-SIDE, REAL, FAKE, POINTS = 16, 2_000, 500, 30
+SIDE, REAL, FAKE, POINTS = 16, 2_000, 500, 25
 SEEDS = (0, 1, 2)
 
 
@@ -123,12 +123,17 @@ def problems(fashion: str) -> Iterator[tuple[str, Dataset]]:
 def collect(results: Path, fashion: str, seeds: tuple[int, ...], only: str) -> None:
     """Make the runs that the file lacks."""
     done = {(row["setting"], row["seed"]) for row in rows(results) if "cure" not in row}
-    opened = {name: Problem(name, dataset) for name, dataset in problems(fashion)}
+    wanted = [setting for setting in SETTINGS if only in (setting.name, setting.data, "")]
+    opened = {
+        name: Problem(name, dataset)
+        for name, dataset in problems(fashion)
+        if any(setting.data == name for setting in wanted)
+    }
     judges = {name: Judge(problem.dataset) for name, problem in opened.items()}
     with engine("cpu") as here:
         for seed in seeds:
-            for setting in SETTINGS:
-                if (setting.name, seed) in done or only not in setting.name:
+            for setting in wanted:
+                if (setting.name, seed) in done:
                     continue
                 problem = setting.problem(opened[setting.data])
                 run = setting.run(problem, seed)
@@ -146,7 +151,7 @@ def main() -> None:
     parser.add_argument("--fashion", help="the IDX images of Fashion-MNIST, labels beside them")
     parser.add_argument("--results", type=Path, required=True, help="JSON lines, appended to")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
-    parser.add_argument("--only", default="", help="settings whose name contains this")
+    parser.add_argument("--only", default="", help="the setting of this name, or all on digits or fashion")
     parser.add_argument("--collect", action="store_true")
     arguments = parser.parse_args()
     if arguments.collect:

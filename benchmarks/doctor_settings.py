@@ -21,9 +21,9 @@ from nablagan.training.loop import State, _adam, prepare, weights
 from nablagan.training.run import DataSettings, Run
 from nablagan.types import Batch, Outcome, Pair
 
-WIDTHS = (64, 32, 16)
+WIDTHS = (48, 24, 12)
 """Of both players, lowest resolution first: 0.1 million parameters each."""
-IMAGES = 38_400
+IMAGES = 32_000
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FEW_SECONDS = 10.0
 """Between two plain lines."""
+
+
 def finding_line(event: dict[str, Any]) -> str:
     """What the doctor found, on what evidence, and what to change."""
     if event["status"] == "cleared":

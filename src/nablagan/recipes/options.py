@@ -102,7 +102,10 @@ def gradient_penalties(
     """R1 and R2 in a run with these shared settings, their slopes found by the method that the user chose.
 
     Their weight is the schedule of the user's gamma or the recipe's own, or for AUTO follows the game from the latter.
+    None for a gamma of 0.
     """
+    if options.gamma == 0:
+        return ()
     method = options.penalty_method
     if options.gamma == AUTO:
         part = min(shared["images"] // BALANCE_PARTS, BALANCE_MOST)
