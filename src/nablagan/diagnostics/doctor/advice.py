@@ -18,6 +18,15 @@ def more_penalty(history: History, circumstances: Circumstances) -> Advice:
     return _gamma("raise the weight of the gradient penalties", usual if gamma < usual / 2 else 5 * gamma)
 
 
+def against_collapse(history: History, circumstances: Circumstances) -> Advice:
+    """Add penalties where there are none; else let the discriminator learn faster than the generator."""
+    slow, fast = circumstances.generator_learning_rate, circumstances.discriminator_learning_rate
+    if circumstances.gamma is None or circumstances.gamma < circumstances.recommended_gamma / 10 or fast > 2 * slow:
+        return more_penalty(history, circumstances)
+    words = "let the discriminator learn faster than the generator, so that it sees what is missing"
+    return Advice(words, ("--discriminator-learning-rate", f"{4 * slow:.2g}"))
+
+
 def less_penalty(history: History, circumstances: Circumstances) -> Advice:
     """Lower the weight of the gradient penalties."""
     gamma, usual = circumstances.gamma, circumstances.recommended_gamma
