@@ -13,7 +13,7 @@ def more_penalty(history: History, circumstances: Circumstances) -> Advice:
     if gamma is None:
         words = "add the gradient penalties R1 and R2: they damp rotation and keep the discriminator's slope finite"
         return _gamma(words, usual)
-    if circumstances.gamma_follows:
+    if circumstances.gamma_follows or gamma > 10 * usual:
         return shorter_steps(history, circumstances)
     return _gamma("raise the weight of the gradient penalties", usual if gamma < usual / 2 else 5 * gamma)
 
@@ -42,6 +42,12 @@ def shorter_steps(history: History, circumstances: Circumstances) -> Advice:
     if fast > 2 * slow:
         return _rate("let both players learn at the slower one's rate", slow)
     return _rate("shorten the steps of both players", RECIPES_RATE if fast > 2 * RECIPES_RATE else fast / 3)
+
+
+def slower_or_livelier(history: History, circumstances: Circumstances) -> Advice:
+    """The slower player's rate for both where they differ much, else a loss that is not flat."""
+    rates = circumstances.generator_learning_rate, circumstances.discriminator_learning_rate
+    return (shorter_steps if max(rates) > 5 * min(rates) else livelier_loss)(history, circumstances)
 
 
 def livelier_loss(history: History, circumstances: Circumstances) -> Advice:

@@ -154,8 +154,8 @@ def saturated_logits(history: History, circumstances: Circumstances) -> Sign | N
 
 RULES = (
     Rule("exploding", "a gradient explodes", exploding, advice.shorter_steps, 1),
-    Rule("saturated_logits", "the logits are saturated", saturated_logits, advice.livelier_loss, 2),
-    Rule("dead_player", "a player is dead", dead_player, advice.livelier_loss),
+    Rule("saturated_logits", "the logits are saturated", saturated_logits, advice.slower_or_livelier, 2),
+    Rule("dead_player", "a player is dead", dead_player, advice.slower_or_livelier),
     Rule("vanishing_signal", "the generator's signal vanishes", vanishing_signal, advice.livelier_loss),
     Rule("overfitting", "the discriminator learns by heart", overfitting, advice.augmentation),
     Rule("mode_collapse", "samples collapse onto few", mode_collapse, advice.against_collapse),
