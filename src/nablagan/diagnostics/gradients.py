@@ -50,19 +50,20 @@ def field_norms(game: Game, batch: Batch) -> FieldNorms:
 
 
 def cosine(first: Tensor, second: Tensor) -> float:
-    """<u, w> / |u| |w|, in float64; nan where either is zero or not finite.
+    """<u, w> / |u| |w| of tensors of one shape, in float64; nan where either is zero, empty or not finite.
 
-    Of vectors whose dtype has lost most of them it is what is left: it repairs nothing. Raises InputError for tensors
-    of different shapes.
+    Raises InputError for different shapes.
 
     >>> cosine(torch.tensor([1.0, 0.0]), torch.tensor([-3.0, 4.0]))
     -0.6
     """
     if first.shape != second.shape:
         raise InputError(f"a cosine of {tuple(first.shape)} and {tuple(second.shape)}: give tensors of one shape")
+    if not first.numel():
+        return math.nan
     u, w = (_unit(vector.flatten().double()) for vector in (first, second))
     product = u.dot(w).item()
-    return product if math.isnan(product) else max(-1.0, min(1.0, product))
+    return product if math.isnan(product) else max(-1.0, min(1.0, product))  # rounding may leave it beyond 1
 
 
 def update_cosine(game: Game, start: Tensor, end: Tensor, batch: Batch) -> PlayerCosines:
@@ -150,6 +151,6 @@ def _norm(vector: Tensor) -> float:
 
 
 def _unit(vector: Tensor) -> Tensor:
-    """vector / |vector|, nan for zero; of one with subnormal squares too."""
-    vector = vector / vector.abs().amax() if len(vector) else vector
+    """vector / |vector|, nan for zero; of one whose squares would underflow or overflow too."""
+    vector = vector / vector.abs().amax()
     return vector / vector.norm()

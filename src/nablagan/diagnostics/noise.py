@@ -41,7 +41,7 @@ def noise_scale(game: Game, batch: Batch, parts: int = 8) -> NoiseScale:
     """The gradient noise scale of each player, from the gradients on `parts` equal sub-batches of `batch`.
 
     With g_k on b samples, g their mean on all B: S = b sum |g_k - g|^2 / (parts - 1) and |G|^2 = |g|^2 - S / B. That is
-    S = (mean |g_k|^2 - |g|^2) / (1/b - 1/B) and |G|^2 = (B |g|^2 - b mean |g_k|^2) / (B - b), equations A.2 and A.3,
+    S = (mean |g_k|^2 - |g|^2) / (1/b - 1/B) and |G|^2 = (B |g|^2 - b mean |g_k|^2) / (B - b), the paper's estimates,
     without their differences of nearly equal numbers.
 
     A sample is one row of the batch, a real one and a generated one; with several processes, one row of each. One
@@ -58,9 +58,9 @@ def noise_scale(game: Game, batch: Batch, parts: int = 8) -> NoiseScale:
     0.0
     """
     pieces = sub_batches(batch, parts)
-    mean, squares = game.field(pieces[0]), torch.zeros(2, dtype=torch.float64)
+    mean, squares = _field(game, pieces[0]), torch.zeros(2, dtype=torch.float64)
     for count, piece in enumerate(pieces[1:], 2):  # Welford (1962): the sum of squared deviations, one vector kept
-        change = game.field(piece) - mean
+        change = _field(game, piece) - mean
         mean = mean + change / count
         squares += (count - 1) / count * _squares(game, change)
     traces = len(batch.real) / parts / (parts - 1) * squares
@@ -87,6 +87,12 @@ def sub_batches(batch: Batch, parts: int) -> list[Batch]:
         batch._replace(**{name: value[rows] for name, value in tensors.items()})
         for rows in (slice(k * size // parts, (k + 1) * size // parts) for k in range(parts))
     ]
+
+
+def _field(game: Game, batch: Batch) -> Tensor:
+    """v, (n,), in float32 or better."""
+    field = game.field(batch)
+    return field.to(torch.promote_types(field.dtype, torch.float32))
 
 
 def _squares(game: Game, vector: Tensor) -> Tensor:

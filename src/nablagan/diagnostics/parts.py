@@ -62,9 +62,10 @@ def gradient_parts(game: Game, batch: Batch) -> GradientParts:
     """grad_psi L_D on `batch` at the game's point, by the path it takes; the generator is held constant.
 
     Of any loss, relativistic ones too, whose every term has both logits: first dL/da and dL/db of the loss with
-    penalties held constant, then a product with the transposed Jacobian of the logits each. It goes by the
-    measures of the discriminator's outcome: `real_logits`, `fake_logits` and `penalty_NAME`, with their graphs. Costs
-    about one and a half evaluations of the field. Raises InputError for a game whose outcome has no such logits.
+    penalties held constant, then a product with the transposed Jacobian of the logits each. It goes by the measures of
+    the discriminator's outcome: `real_logits`, `fake_logits` and `penalty_NAME`, with their graphs. Active dropout has
+    other masks than in `Game.field`. Costs one to two evaluations of the field. Raises InputError for a game whose
+    outcome has no such logits.
 
     >>> from nablagan import losses, players
     >>> from nablagan.tasks import generation

@@ -122,10 +122,11 @@ def filter_normalised_direction(game: Game, seed: int, player: int | None = None
 
 @torch.no_grad()
 def _filter_normalised(noise: Tensor, parameter: Tensor) -> Tensor:
-    """Flat."""
-    filters = max(1, len(parameter)) if parameter.ndim else 1
-    noise, own = noise.to(parameter).reshape(filters, -1), parameter.reshape(filters, -1)
-    return (noise / noise.norm(dim=1, keepdim=True) * own.norm(dim=1, keepdim=True)).flatten()
+    """Flat, like the parameter; the lengths are taken in float32 or better."""
+    wide = parameter.to(torch.promote_types(parameter.dtype, torch.float32))
+    drawn, own = (x.reshape(-1, 1) if x.ndim < 2 else x.flatten(1) for x in (noise.to(wide), wide))
+    scaled = drawn * (own.norm(dim=1, keepdim=True) / drawn.norm(dim=1, keepdim=True))
+    return scaled.flatten().to(parameter.dtype)
 
 
 def _checked(amounts: Sequence[float], point: Tensor) -> Tensor:
