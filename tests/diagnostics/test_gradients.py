@@ -40,8 +40,9 @@ def test_a_ratio_of_nothing():
 
 def test_norms_whose_squares_underflow():
     """In float32, as after a saturated loss."""
-    game = toys.bilinear(torch.tensor([[1e-30]]))
-    assert diagnostics.field_norms(game, toys.EMPTY) == pytest.approx((1e-30, 1e-30), rel=1e-6)
+    game = toys.bilinear(torch.full((3, 4), 1e-30))
+    expected = 1e-30 * 4 * 3**0.5, 1e-30 * 3 * 4**0.5
+    assert diagnostics.field_norms(game, toys.EMPTY) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
@@ -143,8 +144,10 @@ def test_losses_that_share_only_some_parameters():
 
 def test_losses_without_a_gradient():
     model, first, second = autoencoder()
-    assert math.isnan(diagnostics.loss_cosine(first, torch.zeros(()), model.parameters()))  # a warm-up
-    for pair in ((torch.zeros(()), torch.zeros(())), (first, second)):
+    still = torch.zeros(())  # as in a warm-up
+    for pair in ((first, still), (still, first)):
+        assert math.isnan(diagnostics.loss_cosine(*pair, model.parameters()))
+    for pair in ((still, still), (first, second)):
         with pytest.raises(InputError, match="neither loss depends on the parameters"):
             diagnostics.loss_cosine(*pair, torch.zeros(3, requires_grad=True))
     with pytest.raises(InputError, match="neither loss depends on the parameters"):
