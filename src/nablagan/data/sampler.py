@@ -8,9 +8,18 @@ from torch import Tensor
 
 from nablagan.data.augment import DRAWS
 from nablagan.data.dataset import Dataset, to_tensor
-from nablagan.types import Batch
+from nablagan.types import Batch, InputError
 
-STREAMS = {"order": 0, "latent": 1, "augmentation": 2, "pictures": 3, "weights": 4, "layers": 5}
+STREAMS = {
+    "order": 0,
+    "latent": 1,
+    "augmentation": 2,
+    "pictures": 3,
+    "weights": 4,
+    "layers": 5,
+    "holdout": 6,
+    "exam": 7,
+}
 
 
 def seeded(seed: int, stream: str, counter: int = 0) -> torch.Generator:
@@ -36,11 +45,13 @@ class Sampler:
         processes: int = 1,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        holdout: int = 0,
     ) -> None:
-        """`batch_size` is global and a multiple of `processes`."""
+        """`batch_size` is global and a multiple of `processes`; `holdout` samples are never drawn."""
         assert batch_size % processes == 0, (batch_size, processes)
         self.dataset, self.batch_size, self.latent_size, self.seed = dataset, batch_size, latent_size, seed
         self.conditional, self.device, self.dtype = conditional, device, dtype
+        self.members = members(len(dataset), seed, holdout)
         share = batch_size // processes
         self.mine = slice(rank * share, (rank + 1) * share)
 
@@ -51,27 +62,44 @@ class Sampler:
         latent = torch.randn(self.batch_size, self.latent_size, generator=seeded(self.seed, "latent", position))
         draws = torch.rand(self.batch_size, DRAWS, generator=seeded(self.seed, "augmentation", position))
         return Batch(
-            real=to_tensor(self.dataset.samples[index]).to(self.device, self.dtype),
+            real=self.real(index),
             latent=latent[self.mine].to(self.device, self.dtype),
-            label=self._labels(index),
+            label=self.labels(index),
             augmentation=draws[self.mine].to(self.device, self.dtype),
             images_seen=images_seen,
         )
 
-    def _labels(self, index: np.ndarray) -> Tensor | None:
+    def real(self, index: np.ndarray) -> Tensor:
+        """Real samples (len(index), *shape) as a batch holds them."""
+        return to_tensor(self.dataset.samples[index]).to(self.device, self.dtype)
+
+    def labels(self, index: np.ndarray) -> Tensor | None:
+        """Their classes (len(index),), if the run uses them."""
         if not self.conditional or self.dataset.labels is None:
             return None
         return torch.from_numpy(self.dataset.labels[index]).to(self.device)
 
     def _order(self, position: int) -> np.ndarray:
-        """Indices of the global batch: every epoch is a fresh permutation of the data set."""
+        """Indices of the global batch: every epoch is a fresh permutation of the samples that are not held out."""
         positions = np.arange(position, position + self.batch_size)
-        epochs, places = np.divmod(positions, len(self.dataset))
+        epochs, places = np.divmod(positions, len(self.members))
         index = np.empty_like(positions)
         for epoch in np.unique(epochs):
             chosen = epochs == epoch
-            index[chosen] = permutation(len(self.dataset), self.seed, int(epoch))[places[chosen]]
-        return index
+            index[chosen] = permutation(len(self.members), self.seed, int(epoch))[places[chosen]]
+        return self.members[index]
+
+
+def heldout(count: int, seed: int, holdout: int) -> np.ndarray:
+    """Indices of the `holdout` samples of `count` that the run of this seed never trains on, in ascending order."""
+    return np.sort(torch.randperm(count, generator=seeded(seed, "holdout")).numpy()[:holdout])
+
+
+def members(count: int, seed: int, holdout: int) -> np.ndarray:
+    """Indices of all the others, in ascending order. Raises InputError if none is left."""
+    if holdout >= count:
+        raise InputError(f"holdout is {holdout} of {count} samples: leave some to train on")
+    return np.delete(np.arange(count), heldout(count, seed, holdout) if holdout else [])
 
 
 @lru_cache(maxsize=4)

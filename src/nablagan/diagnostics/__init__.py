@@ -1,6 +1,7 @@
 """What the game is doing, on one batch and without moving it: spectrum, rotation, update audit, path, duality gap."""
 
 from nablagan.diagnostics.audit import PlayerAudit, UpdateAudit, update_audit
+from nablagan.diagnostics.effects import PlayerEffects, UpdateEffects, update_effects
 from nablagan.diagnostics.evaluating import embedded
 from nablagan.diagnostics.gap import DualityGap, duality_gap
 from nablagan.diagnostics.gradients import (
@@ -14,6 +15,7 @@ from nablagan.diagnostics.gradients import (
 )
 from nablagan.diagnostics.noise import NoiseScale, PlayerNoise, noise_scale, sub_batches
 from nablagan.diagnostics.operators import Operator, linear_operator, step_operator
+from nablagan.diagnostics.overlap import logit_drift, overfitting, separability, sign_rate
 from nablagan.diagnostics.parts import GradientParts, gradient_parts
 from nablagan.diagnostics.path import Path, along_path, path_angle, path_norm
 from nablagan.diagnostics.slices import (
@@ -26,9 +28,11 @@ from nablagan.diagnostics.slices import (
 )
 from nablagan.diagnostics.spectrum import Spectrum, eigenvalues, largest_stable_step, step_eigenvalues
 from nablagan.diagnostics.symmetry import Rotation, antisymmetric_product, rotation, symmetric_product
+from nablagan.diagnostics.vitals import Exam, vital_signs
 
 __all__ = [
     "DualityGap",
+    "Exam",
     "FieldNorms",
     "GradientParts",
     "LossPlane",
@@ -38,11 +42,13 @@ __all__ = [
     "Path",
     "PlayerAudit",
     "PlayerCosines",
+    "PlayerEffects",
     "PlayerNoise",
     "PlayerSlice",
     "Rotation",
     "Spectrum",
     "UpdateAudit",
+    "UpdateEffects",
     "along_path",
     "antisymmetric_product",
     "cosine",
@@ -54,13 +60,17 @@ __all__ = [
     "gradient_parts",
     "largest_stable_step",
     "linear_operator",
+    "logit_drift",
     "loss_cosine",
     "loss_plane",
     "loss_slice",
     "noise_scale",
+    "overfitting",
     "path_angle",
     "path_norm",
     "rotation",
+    "separability",
+    "sign_rate",
     "step_eigenvalues",
     "step_operator",
     "sub_batches",
@@ -68,4 +78,6 @@ __all__ = [
     "symmetric_product",
     "update_audit",
     "update_cosine",
+    "update_effects",
+    "vital_signs",
 ]

@@ -14,6 +14,10 @@ from nablagan.types import InputError, Loss
 
 PARTS = 12
 """Sample pictures and checkpoints of a run."""
+HOLDOUT, HOLDOUT_PART = 64, 20
+"""Samples held out, at most, and the part of the data that they may be."""
+PROBE_STEPS, AUDIT_STEPS = 20, 100
+"""Between probes of the vital signs, and between audits of an update: both together cost under 5 % of the time."""
 AUTO = "auto"
 TARGET_BY_CLASS, TARGET = 0.6, 2.0
 """Of a weight that follows the game (docs/gamma.md): a discriminator that knows the class must be held back more."""
@@ -120,6 +124,9 @@ def shared_settings(facts: Facts, options: Options, images: int, batch_size: int
         "tick_images": max(batch_size, images // 100),
         "picture_images": options.picture_images or part,
         "checkpoint_images": options.checkpoint_images or part,
+        "holdout": min(HOLDOUT, facts.count // HOLDOUT_PART),
+        "probe_images": PROBE_STEPS * batch_size,
+        "audit_images": AUDIT_STEPS * batch_size,
         "seed": options.seed,
         "dtype": options.dtype,
     }

@@ -144,6 +144,7 @@ def sampler_of(run: Run, dataset: Dataset, engine: Engine) -> Sampler:
         engine.processes,
         engine.device,
         run.torch_dtype,
+        run.holdout,
     )
 
 

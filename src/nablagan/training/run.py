@@ -91,6 +91,12 @@ class Run:
     ema_half_lives: tuple[int, ...] = (10_000,)
     """In images; the first is the one that samples are drawn from."""
     keep_checkpoints: int = 2
+    holdout: int = 0
+    """Samples that training never uses, so that what the discriminator knows by heart can be told."""
+    probe_images: int = 0
+    """Images between probes of the vital signs; 0 for none."""
+    audit_images: int = 0
+    """Images between audits of an update; 0 for none."""
     seed: int = 0
     dtype: str = "float32"
 
@@ -100,6 +106,9 @@ class Run:
                 raise InputError(f"{name} is {getattr(self, name)}: give a number >= 1")
         if self.keep_checkpoints < 1:
             raise InputError(f"keep_checkpoints is {self.keep_checkpoints}: at least 1 is needed to resume")
+        for name in ("holdout", "probe_images", "audit_images"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}: give a number >= 0")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}: give a number >= 0")
         if not self.ema_half_lives or min(self.ema_half_lives) < 1:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from nablagan.checking import DerivativeCheck, derivative_check
 from nablagan.data.dataset import Dataset
 from nablagan.training import checks
@@ -14,6 +16,7 @@ from nablagan.training.checkpoint import Checkpoint, load_newest
 from nablagan.training.engine import Engine
 from nablagan.training.events import Listener
 from nablagan.training.loop import Diverged, State, check_tensors_finite, prepare, sampler_of, steps
+from nablagan.training.probing import Probes
 from nablagan.training.restore import load_found
 from nablagan.training.run import Run
 from nablagan.training.signals import Signals
@@ -90,6 +93,7 @@ class Session:
         self.dataset, self.engine = dataset, engine
         self.writer = Writer(state, directory, dataset, engine, listeners)
         self.sampler = sampler_of(self.run, dataset, engine)
+        self.probes = Probes(state, dataset, self.sampler) if engine.leads else None
         self.saved_at = -1
         self.checked: tuple[DerivativeCheck, float] | None = None
 
@@ -186,8 +190,12 @@ class Session:
         """Until the run's last image ("") or a reason to stop before it, with that moment saved."""
         last = self.writer.tick.started = time.perf_counter()
         training = steps(self.state, self.sampler)
-        while not (reason := self._reason_to_stop(signals, limits)) and (state := next(training, None)):
+        while not (reason := self._reason_to_stop(signals, limits)):
+            start = self.probes.start() if self.probes else None
+            if (state := next(training, None)) is None:
+                break
             self.writer.tick.add(state)
+            self._probe(start)
             self._at_boundaries()
             on_step(state)
             now = time.perf_counter()
@@ -203,6 +211,12 @@ class Session:
         if not stop or self.state.images_seen >= self.run.images:
             return ""
         return "signal" if stop == 2 else f"--seconds {limits.seconds} are over"
+
+    def _probe(self, start: Tensor | None) -> None:
+        """The leading process takes what is due; where the players stood before the step is `start`."""
+        found = self.probes.found(start) if self.probes else {}
+        if found:
+            self.writer.report_probe(found)
 
     def _at_boundaries(self) -> None:
         """Report, draw and save where this step has crossed the interval, and at the end."""

@@ -154,6 +154,11 @@ class Writer:
         self.event("tick", measures=measures, time=self.tick.times(self.state.elapsed_seconds))
         self.tick = Tick()
 
+    def report_probe(self, found: dict[str, Any]) -> None:
+        """A probe event."""
+        self.tick.spend("probes", found["time"]["seconds"])
+        self.event("probe", **found)
+
     def draw(self) -> None:
         """A picture of samples on the fixed latents."""
         with self._stage("pictures"):
