@@ -122,9 +122,10 @@ def test_an_adversarial_flow():
     assert not without.rest.any()
 
 
+@pytest.mark.parametrize("without_gradients", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_nothing_is_moved_and_gradients_may_be_off(dtype):
-    """Power iterations stand still, under no_grad too; the sum is the field in the same dtype."""
+def test_nothing_is_moved_and_gradients_may_be_off(dtype, without_gradients):
+    """Power iterations stand still; the sum is the field in the same dtype."""
     norm = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 6))
     game = plain_game(norm, nn.LayerNorm(6), loss=losses.relativistic, weights={penalties.r1: 0.7})
     for player in game.players:
@@ -132,7 +133,7 @@ def test_nothing_is_moved_and_gradients_may_be_off(dtype):
     batch = batch_for("mlp")
     batch = batch._replace(real=batch.real.to(dtype), latent=batch.latent.to(dtype))
     before = [t.clone() for player in game.players for t in player.state_dict().values()]
-    with torch.no_grad():
+    with without_gradients():
         found = diagnostics.gradient_parts(game, batch)
     assert found.real.dtype == dtype
     assert_near(found.whole, game.field(batch)[game.sizes[0] :], 1e-5 if dtype == torch.float32 else 1e-12)
@@ -175,3 +176,11 @@ def test_games_without_logits_are_refused():
     other = game_of(lambda logits: {"real_logits": 2 * logits, "fake_logits": logits})
     with pytest.raises(InputError, match="does not depend on its measure real_logits: report the logits it uses"):
         diagnostics.gradient_parts(other, toys.EMPTY)
+
+
+def test_a_discriminator_that_is_held_is_refused():
+    game, batch = generation(*tiny("mlp"), losses.hinge), batch_for("mlp")
+    game.discriminator.requires_grad_(False)
+    with pytest.raises(InputError, match="no parameter of Discriminator requires a gradient"):
+        diagnostics.gradient_parts(game, batch)
+    assert diagnostics.field_norms(game, batch).discriminator == 0

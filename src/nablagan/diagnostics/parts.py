@@ -64,8 +64,8 @@ def gradient_parts(game: Game, batch: Batch) -> GradientParts:
     Of any loss, relativistic ones too, whose every term has both logits: first dL/da and dL/db of the loss with
     penalties held constant, then a product with the transposed Jacobian of the logits each. It goes by the measures of
     the discriminator's outcome: `real_logits`, `fake_logits` and `penalty_NAME`, with their graphs. Active dropout has
-    other masks than in `Game.field`. Costs one to two evaluations of the field. Raises InputError for a game whose
-    outcome has no such logits.
+    other masks than in `Game.field`. Costs about one evaluation of the field. Raises InputError for a game whose
+    outcome has no such logits, and for a discriminator without a parameter that requires a gradient.
 
     >>> from nablagan import losses, players
     >>> from nablagan.tasks import generation
@@ -75,8 +75,11 @@ def gradient_parts(game: Game, batch: Batch) -> GradientParts:
     >>> parts.norms[2], parts.whole.shape == (sum(p.numel() for p in pair[1].parameters()),)
     (0.0, True)
     """
-    theta, psi = game.point().split(game.sizes)
-    with torch.enable_grad(), frozen(*game.players):
+    if not game.sizes[1]:
+        name = type(game.discriminator).__name__
+        raise InputError(f"no parameter of {name} requires a gradient: there is no gradient to split")
+    with torch.inference_mode(False), torch.enable_grad(), frozen(*game.players):
+        theta, psi = game.point().split(game.sizes)
         fake = game.play(at(game.generator, theta), batch)
         variable = psi + torch.zeros_like(psi, requires_grad=True)
         outcome = game.discriminator_loss(at(game.discriminator, variable), fake, batch)
