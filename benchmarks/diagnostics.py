@@ -6,15 +6,16 @@ GANs of players.dcgan with about that many million parameters on 16x16 digits wi
 batch 16, after a few steps of Adam from seed 0. Each diagnostic is timed between evaluations of the field, on this
 process's own clock, and quoted as a multiple of their median: about two and a half of them are a product with J, one
 and a half a step of training. The spectrum's residual is that of its worst eigenvalue, over the largest modulus.
-Prints Markdown; --out keeps rows.jsonl and table.md.
+Prints Markdown; --out keeps table.md, and appends to rows.jsonl as it goes.
 """
 
 import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,21 +103,19 @@ def cases(at: Setting, iterations: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def rows_of(size: str, dataset: Dataset, iterations: int) -> list[Row]:
+def rows_of(size: str, dataset: Dataset, iterations: int) -> Iterator[Row]:
     """One row a diagnostic."""
     at = setting(WIDTHS[size], dataset)
     field = partial(at.game.field, at.batch)
     for warm_up in (field, lambda: at.game.jacobian(at.batch) @ at.start):
         warm_up()
-    rows = []
     for name, function in cases(at, iterations).items():
         before = [timed(field)[0] for _ in range(3)]
         seconds, found = timed(function)
         evaluation = statistics.median(before + [timed(field)[0] for _ in range(3)])
         row = {"parameters": sum(at.game.sizes), "name": name, "fields": round(seconds / evaluation, 2)}
         row |= {"seconds": round(seconds, 3), "field_seconds": round(evaluation, 4)}
-        rows.append(row | (of_spectrum(found) if isinstance(found, diagnostics.Spectrum) else {}))
-    return rows
+        yield row | (of_spectrum(found) if isinstance(found, diagnostics.Spectrum) else {})
 
 
 def of_spectrum(found: diagnostics.Spectrum) -> Row:
@@ -167,14 +166,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder for rows.jsonl and table.md")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    dataset, rows = open_dataset("builtin:digits", resolution=16), []
-    for size in arguments.sizes.split(","):
-        rows += rows_of(size, dataset, arguments.iterations)
-    print(table(rows))
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        (arguments.out / "table.md").write_text(table(rows) + "\n", encoding="utf-8")
+    dataset, rows = open_dataset("builtin:digits", resolution=16), []
+    for row in chain.from_iterable(rows_of(size, dataset, arguments.iterations) for size in arguments.sizes.split(",")):
+        rows.append(row)
+        if arguments.out:
+            with (arguments.out / "rows.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            (arguments.out / "table.md").write_text(table(rows) + "\n", encoding="utf-8")
+    print(table(rows))
 
 
 if __name__ == "__main__":
