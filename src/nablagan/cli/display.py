@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
 FEW_SECONDS = 10.0
 """Between two plain lines."""
+
+
+def finding_line(event: dict[str, Any]) -> str:
+    """What the doctor found, on what evidence, and what to change."""
+    if event["status"] == "cleared":
+        return f"doctor: {event['title']}: passed"
+    evidence = "; ".join(item["words"] for item in event["evidence"])
+    change = " ".join(event["advice"]["options"])
+    return f"doctor: {event['title']} ({evidence}). {event['advice']['words'].capitalize()}: {change}"
+
+
 TOLD = {
+    "finding": finding_line,
     "warning": lambda event: f"warning: {event['message']}",
     "rollback": lambda event: f"rolled back to {event['to']:,} images: {event['reason']}",
     "resume": lambda event: f"going on from {event['images_seen']:,} images",

@@ -52,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="K", help="of weights, noise and data order (default 0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved run, parameters and expected time")
+    parser.add_argument(
+        "--on-trouble",
+        choices=("advise", "stop", "rollback"),
+        default="advise",
+        help="when the doctor finds something: say so (default), stop with exit code 3, or go back and on otherwise",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well (needs tensorboard)")
     parser.add_argument("--init-from", type=Path, metavar="RUN", help="begin with the players of a run or checkpoint")
     parser.add_argument(
@@ -81,6 +87,11 @@ def _add_recipe_arguments(group: Any) -> None:
         "or, for a discriminator without ReLU, aligned_fd, aligned_central_fd",
     )
     group.add_argument("--learning-rate", type=float, metavar="X", help="of both players at the start")
+    group.add_argument(
+        "--discriminator-learning-rate", type=float, metavar="X", help="of the discriminator alone, at the start"
+    )
+    group.add_argument("--beta1", type=float, metavar="X", help="momentum of both players' Adam (the recipes' is 0)")
+    group.add_argument("--spectral-norm", action="store_true", help="normalise the discriminator's weights")
     group.add_argument("--latent-size", type=int, metavar="N", help="numbers that a sample is made from")
     group.add_argument("--augment", metavar="KINDS", help="of color,translation,cutout; or none")
     group.add_argument("--augment-probability", type=float, metavar="P", help="of each kind, for each sample")
@@ -145,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", arguments: argparse.Namespace) -> int:
     from nablagan.cli import display
     from nablagan.training.engine import LeaderFailed
-    from nablagan.training.session import Limits, train
+    from nablagan.training.session import Limits, OnTrouble, train
     from nablagan.training.tensorboard import TensorBoard
 
     board = [TensorBoard(directory)] if arguments.tensorboard else []  # in every process: all miss the package or none
@@ -163,6 +174,7 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
                 arguments.accept_changed_data,
                 arguments.init_from,
                 arguments.check_derivatives,
+                OnTrouble(arguments.on_trouble),
             )
     except LeaderFailed:  # it has told why; this process has nothing to add
         return 2
@@ -173,7 +185,7 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
         _tell(result, directory, arguments.json)
     if result.signal:
         return 128 + result.signal
-    return 3 if result.status == "failed" else 0
+    return 3 if result.status == "failed" or result.trouble else 0
 
 
 def _tell(result: "Result", directory: Path, as_json: bool) -> None:
@@ -207,6 +219,9 @@ def _options(arguments: argparse.Namespace) -> "Options":
         gamma=arguments.gamma,
         penalty_method=_penalty_method(arguments.penalty_method),
         learning_rate=arguments.learning_rate,
+        discriminator_learning_rate=arguments.discriminator_learning_rate,
+        beta1=arguments.beta1,
+        spectral_norm=arguments.spectral_norm,
         loss=named(losses, _loss_names(losses), arguments.loss, "loss") if arguments.loss else None,
         update=_update(optim, arguments.update) if arguments.update else None,
         augmentations=_augmentations(arguments.augment),

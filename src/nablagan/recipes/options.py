@@ -1,7 +1,7 @@
 """What a recipe is told: facts about the data and the device, and what the user chose instead of its defaults."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -9,12 +9,13 @@ from nablagan import penalties
 from nablagan.data import Dataset
 from nablagan.optim import Alternating, Balanced, Cosine, Update
 from nablagan.penalties import Method
-from nablagan.training.run import DataSettings, PenaltySettings
+from nablagan.players import spectral
+from nablagan.training.run import DataSettings, PenaltySettings, PlayerSettings, Run
 from nablagan.types import InputError, Loss
 
 PARTS = 12
 """Sample pictures and checkpoints of a run."""
-HOLDOUT, HOLDOUT_PART = 64, 20
+HOLDOUT, HOLDOUT_PART = 64, 10
 """Samples held out, at most, and the part of the data that they may be."""
 PROBE_STEPS, AUDIT_STEPS = 20, 100
 """Between probes of the vital signs, and between audits of an update: both together cost under 5 % of the time."""
@@ -57,6 +58,12 @@ class Options:
     penalty_method: Method | None = None
     """How R1 and R2 find the slope."""
     learning_rate: float | None = None
+    """Of both players, or of the generator alone beside `discriminator_learning_rate`."""
+    discriminator_learning_rate: float | None = None
+    beta1: float | None = None
+    """Of both players' Adam."""
+    spectral_norm: bool = False
+    """Whether the discriminator's weights are divided by their largest singular value."""
     loss: Loss | None = None
     update: Callable[..., Update] | None = None
     augmentations: tuple[str, ...] | None = None
@@ -70,7 +77,8 @@ class Options:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        for name in ("images", "batch_size", "learning_rate", "latent_size", "picture_images", "checkpoint_images"):
+        numbers = ("images", "batch_size", "latent_size", "picture_images", "checkpoint_images")
+        for name in (*numbers, "learning_rate", "discriminator_learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"{name.replace('_', ' ')} is {value}: give a number above 0")
@@ -80,6 +88,8 @@ class Options:
             and not (isinstance(self.gamma, (int, float)) and self.gamma >= 0)
         ):
             raise InputError(f"gamma is {self.gamma}: give a number of at least 0, or {AUTO}")
+        if self.beta1 is not None and not 0 <= self.beta1 < 1:
+            raise InputError(f"beta1 is {self.beta1}: give a number in [0, 1)")
         if self.augmentation_probability is not None and not 0 <= self.augmentation_probability <= 1:
             raise InputError(f"augmentation probability is {self.augmentation_probability}: give a number in [0, 1]")
         if any(half_life < 1 for half_life in self.ema_half_lives or ()):
@@ -92,7 +102,10 @@ def gradient_penalties(
     """R1 and R2 in a run with these shared settings, their slopes found by the method that the user chose.
 
     Their weight is the schedule of the user's gamma or the recipe's own, or for AUTO follows the game from the latter.
+    None for a gamma of 0.
     """
+    if options.gamma == 0:
+        return ()
     method = options.penalty_method
     if options.gamma == AUTO:
         part = min(shared["images"] // BALANCE_PARTS, BALANCE_MOST)
@@ -102,6 +115,34 @@ def gradient_penalties(
         weight = schedule(gamma if options.gamma is None else float(options.gamma))
     chosen = (penalties.r1, penalties.r2)
     return tuple(PenaltySettings(p if method is None else partial(p, method=method), weight) for p in chosen)
+
+
+def adjusted(run: Run, options: Options) -> Run:
+    """The recipe's run with the user's choices that no recipe treats in its own way."""
+    rates = (options.learning_rate, options.discriminator_learning_rate or options.learning_rate)
+    beta1 = run.generator_adam.beta1 if options.beta1 is None else options.beta1
+    generator_adam, discriminator_adam = (
+        replace(
+            adam, beta1=beta1, learning_rate=adam.learning_rate if rate is None else started(adam.learning_rate, rate)
+        )
+        for adam, rate in zip((run.generator_adam, run.discriminator_adam), rates, strict=True)
+    )
+    return replace(
+        run,
+        generator_adam=generator_adam,
+        discriminator_adam=discriminator_adam,
+        discriminator=normalised(run.discriminator) if options.spectral_norm else run.discriminator,
+    )
+
+
+def started(schedule: Cosine, start: float) -> Cosine:
+    """The schedule from another start, in the same proportions."""
+    return Cosine(start, schedule.end * start / schedule.start, schedule.images)
+
+
+def normalised(player: PlayerSettings) -> PlayerSettings:
+    """The player with spectral normalisation."""
+    return PlayerSettings(spectral, player.options | {"of": player.build})
 
 
 def facts_of(dataset: Dataset, data: DataSettings, device: str = "cpu") -> Facts:

@@ -3,7 +3,7 @@
 from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import mlp
-from nablagan.recipes.options import Facts, Options, gradient_penalties, shared_settings
+from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
 from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
@@ -22,10 +22,9 @@ def points(facts: Facts, options: Options) -> Run:
     if options.augmentations:
         raise InputError("points cannot be augmented: leave --augment out")
     shared = shared_settings(facts, options, IMAGES, BATCH_SIZE)
-    rate = options.learning_rate or LEARNING_RATE
-    falling = AdamSettings(Cosine(rate, rate / 10, shared["images"]), constant(0.99))
+    falling = AdamSettings(Cosine(LEARNING_RATE, LEARNING_RATE / 10, shared["images"]), constant(0.99))
     size = {"size": options.size or "small"}
-    return Run(
+    run = Run(
         recipe="points",
         generator=PlayerSettings(mlp.generator, size),
         discriminator=PlayerSettings(mlp.discriminator, size),
@@ -35,3 +34,4 @@ def points(facts: Facts, options: Options) -> Run:
         penalties=gradient_penalties(options, shared, GAMMA, constant),
         **shared,
     )
+    return adjusted(run, options)

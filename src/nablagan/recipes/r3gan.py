@@ -4,13 +4,14 @@ from nablagan import losses
 from nablagan.optim import Cosine
 from nablagan.players import layers
 from nablagan.players import r3gan as players
-from nablagan.recipes.options import Facts, Options, gradient_penalties, shared_settings
+from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
 from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 128_000, "cuda": 10_000_000}
 BATCH_SIZE = {"cpu": 64, "cuda": 256}
 SIZE = {"cpu": "tiny", "cuda": "base"}
+LEARNING_RATE = 2e-4
 GAMMA = {32: 0.05, 64: 2.0, 128: 15.0, 256: 150.0}
 """By the side of the images: CIFAR-10, FFHQ-64 and FFHQ-256 as published, 128 between them in logarithm."""
 AUGMENTATIONS = ("color", "translation", "cutout")
@@ -30,11 +31,10 @@ def r3gan(facts: Facts, options: Options) -> Run:
     def cosine(start: float, end: float) -> Cosine:
         return Cosine(start, end, shared["images"])
 
-    rate = options.learning_rate or 2e-4
-    adam = AdamSettings(cosine(rate, rate / 4), cosine(0.9, 0.99))
+    adam = AdamSettings(cosine(LEARNING_RATE, LEARNING_RATE / 4), cosine(0.9, 0.99))
     probability = options.augmentation_probability
     size = {"size": options.size or SIZE[facts.device]}
-    return Run(
+    run = Run(
         recipe="r3gan",
         generator=PlayerSettings(players.generator, size | bfloat16(facts)),
         discriminator=PlayerSettings(players.discriminator, size | bfloat16(facts)),
@@ -46,6 +46,7 @@ def r3gan(facts: Facts, options: Options) -> Run:
         augmentation_probability=cosine(0.0, AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,
     )
+    return adjusted(run, options)
 
 
 def nearest_gamma(facts: Facts) -> float:

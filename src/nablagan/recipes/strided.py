@@ -3,15 +3,14 @@
 from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import dcgan
-from nablagan.recipes.options import Facts, Options, gradient_penalties, shared_settings
+from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
+from nablagan.training.circumstances import usual_gamma
 from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 64_000, "cuda": 2_000_000}
 BATCH_SIZE = 64
 LEARNING_RATE, LEARNING_RATE_END = 2e-3, 5e-4
-GAMMA_AT_32 = 1.0
-"""At 32x32 and at the start; it grows with the number of pixels (StyleGAN2-ADA's rule) and falls tenfold."""
 AUGMENTATIONS = ()
 AUGMENTATION_PROBABILITY = 0.0
 
@@ -24,13 +23,12 @@ def strided(facts: Facts, options: Options) -> Run:
     if len(facts.shape) != 3:
         raise InputError(f"recipe strided makes images and {facts.data.source} holds points: use recipe points")
     shared = shared_settings(facts, options, IMAGES[facts.device], BATCH_SIZE)
-    rate = options.learning_rate or LEARNING_RATE
-    falling = Cosine(rate, rate * LEARNING_RATE_END / LEARNING_RATE, shared["images"])
     images = shared["images"]
-    gamma = GAMMA_AT_32 * facts.pixels / 32**2
+    falling = Cosine(LEARNING_RATE, LEARNING_RATE_END, images)
+    gamma = usual_gamma(facts.shape)  # at the start; it falls tenfold
     size = {"size": options.size or default_size(facts)}
     probability = options.augmentation_probability
-    return Run(
+    run = Run(
         recipe="strided",
         generator=PlayerSettings(dcgan.generator, size | {"gains": True}),
         discriminator=PlayerSettings(dcgan.discriminator, size | {"kernel": 3}),
@@ -42,6 +40,7 @@ def strided(facts: Facts, options: Options) -> Run:
         augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
         **shared,
     )
+    return adjusted(run, options)
 
 
 def default_size(facts: Facts) -> str:

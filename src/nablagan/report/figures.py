@@ -7,6 +7,7 @@ from nablagan.report.readings import (
     LEARNING_RATES,
     PARAMETERS,
     SPEED,
+    VITALS,
     WEIGHTS,
     logits_reading,
     losses_reading,
@@ -26,16 +27,16 @@ WEIGHT = "penalty_weight"
 class Curves:
     """Draws figures from a record; measures that a figure takes are not left for the others."""
 
-    def __init__(self, record: RunRecord) -> None:
-        ticks = record.ticks
-        self.left, self.times = measure_series(ticks), time_series(ticks)
+    def __init__(self, record: RunRecord, kind: str = "tick") -> None:
+        events = record.of_kind(kind)
+        self.left, self.times = measure_series(events), time_series(events)
         self.loss = function_name(record.get("config", "loss") or "")
         self.marks = {
             kind: [float(event["images_seen"]) for event in record.of_kind(kind)]
             for kind in OF_INTEREST
             if record.of_kind(kind)
         }
-        self.drawn = 0
+        self.drawn, self.prefix = 0, kind[0]
 
     def known(self) -> list[Markup]:
         """The figures every run should have; one that lacks its measures is left out."""
@@ -53,6 +54,23 @@ class Curves:
             self._figure("Images per second", self._speed(), SPEED),
         ]
         return [figure for figure in figures if figure]
+
+    def vitals(self) -> list[Markup]:
+        """The figures of a probed run."""
+        figures = [
+            self._figure("Diversity", self._named("diversity"), VITALS["diversity"]),
+            self._figure("Distance to the data", self._named("sample_distance"), VITALS["sample_distance"], log=True),
+            self._figure("Ranking", self._named("overlap", "memorisation"), VITALS["overlap"], references=(0.5,)),
+            self._figure("Signal", self._named("generator_signal"), VITALS["generator_signal"], log=True),
+            self._figure("Own part of each update", self._players("own_ratio"), VITALS["own_ratio"], references=(0, 1)),
+            self._figure("The other's part", self._players("other_ratio"), VITALS["other_ratio"], references=(0,)),
+            self._figure("Before and after", self._players("successive_cosine"), VITALS["cosine"], references=(0,)),
+        ]
+        return [figure for figure in figures if figure]
+
+    def _named(self, *names: str) -> list[Line]:
+        found = [(name, self._take(name)) for name in names]
+        return [Line(series, title_case(name), OTHERS + i) for i, (name, series) in enumerate(found) if series]
 
     def others(self) -> list[Markup]:
         """A figure for each measure that no known figure took."""
@@ -105,7 +123,7 @@ class Curves:
             return Markup()
         self.drawn += 1
         description = f"{title} over images seen"
-        chart = line_chart(f"c{self.drawn}", lines, self.marks, log, references, description)
+        chart = line_chart(f"{self.prefix}{self.drawn}", lines, self.marks, log, references, description)
         return tag(
             "figure",
             tag("h3", title, tag("span", " log scale", class_="scale") if log else ""),
@@ -149,6 +167,12 @@ def _remarks(lines: list[Line], chart: Chart) -> list[str]:
         )
         if wanted
     ]
+
+
+def vital_signs_section(record: RunRecord) -> Markup:
+    """The probes' curves; empty for a run without probes."""
+    figures = Curves(record, "probe").vitals()
+    return tag("div", *figures, class_="charts") if figures else Markup()
 
 
 def curves_sections(record: RunRecord) -> tuple[Markup, Markup]:

@@ -4,7 +4,8 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-from nablagan.report.figures import curves_sections
+from nablagan.report.doctor import doctors_findings
+from nablagan.report.figures import curves_sections, vital_signs_section
 from nablagan.report.gallery import samples, through_time
 from nablagan.report.ledger import count_of_notes, notes, where_the_time_went
 from nablagan.report.markup import Markup, empty_tag, join, tag
@@ -51,8 +52,10 @@ def page(record: RunRecord) -> Markup:
     """The whole page as HTML."""
     curves, others = curves_sections(record)
     sections = [
+        _section("doctor", "Doctor", doctors_findings(record)),
         _section("samples", "Samples", samples(record)),
         _section("curves", "Curves", curves),
+        _section("vitals", "Vital signs", vital_signs_section(record)),
         _section("others", "Other measures", others),
         _section("through-time", "Through time", through_time(record)),
         _section("time", "Where the time went", where_the_time_went(record)),
@@ -74,8 +77,10 @@ def _section(identity: str, title: str, content: Markup) -> Markup:
 def _contents(record: RunRecord, sections: list[Markup]) -> Markup:
     """Links to the sections that there are."""
     titles = {
+        "doctor": "Doctor",
         "samples": "Samples",
         "curves": "Curves",
+        "vitals": "Vital signs",
         "through-time": "Through time",
         "time": "Time",
         "notes": "Notes",

@@ -94,6 +94,24 @@ SEPARATION = (
     "the surer it is. With --gamma auto the penalties' weight rises while this is above a target and falls while it is "
     "below."
 )
+VITALS = {
+    "diversity": "How far apart two generated samples of a class lie, relative to two real ones: 1 is the data's own "
+    "variety, a steady fall towards 0 is collapse onto few samples.",
+    "sample_distance": "How far generated samples lie from real ones, relative to the real ones' own spread (energy "
+    "distance): it should fall and stay; a lasting rise means that training undoes what it had learnt.",
+    "overlap": "How often the discriminator ranks a training sample above a generated one (overlap) and above a "
+    "held-out real one (memorisation); 0.5 (dashed) is a coin flip. Overlap near 1 for long: it wins; "
+    "below 0.5: it judges where the generator was. Memorisation well above 0.5: it knows training samples "
+    "by heart.",
+    "generator_signal": "The loss's gradient at a generated sample, all it has to learn from: a fall by "
+    "orders of magnitude means that it learns no more.",
+    "own_ratio": "What each player's own part of an update did to its loss, over what its gradient promised: near 1 "
+    "(dashed) steps are short, below 0 (dashed) they overshoot and the loss rises.",
+    "other_ratio": "What the other player's part of an update does to this loss, over what the own part gains: "
+    "far above 1 for long, this player is outrun.",
+    "cosine": "The cosine between each player's gradient before an update and after it, on the same batch: near 1 "
+    "steps are short, near -1 they jump across a valley and back.",
+}
 MEASURES = {"separation": SEPARATION}
 OTHER = "A measure that this report has no words for, drawn as it was logged."
 

@@ -5,11 +5,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from nablagan.report.commands import PROGRAMS
 from nablagan.report.markup import Markup, join, tag
 from nablagan.report.record import RunRecord
-
-PROGRAMS = ("nablagan", "__main__.py")
-"""What environment.json calls the command line."""
 
 
 def how_to_go_on(record: RunRecord) -> Markup:

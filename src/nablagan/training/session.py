@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Result:
     reason: str = ""
     signal: int = 0
     """Its number if a signal stopped it, the same in every process."""
+    trouble: bool = False
+    """Whether the doctor stopped it."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,17 @@ class Limits:
 
     seconds: float | None = None
     """Wall-clock seconds of training, counted over all sessions of the run."""
+
+
+class OnTrouble(Enum):
+    """What follows when the doctor begins to find something; the finding is recorded in any case."""
+
+    ADVISE = "advise"
+    """Nothing else."""
+    STOP = "stop"
+    """The session ends, its moment saved."""
+    ROLLBACK = "rollback"
+    """As after a divergence: back to the newest checkpoint, on with other data and latents, given up in the end."""
 
 
 def train(
@@ -59,6 +73,7 @@ def train(
     accept_changed_data: bool = False,
     init_from: Path | None = None,
     check_derivatives: bool = True,
+    on_trouble: OnTrouble = OnTrouble.ADVISE,
 ) -> Result:
     """Train `run` in `directory`, from its newest sound checkpoint if there is one, and say how it ended.
 
@@ -74,7 +89,7 @@ def train(
     state = prepare(run, dataset.shape, len(dataset.classes), engine)
     checks.check_uncoupled(state.game.players, engine)
     with ExitStack() as stack:
-        session = Session(state, directory, dataset, engine, listeners)
+        session = Session(state, directory, dataset, engine, listeners, on_trouble)
         session.lead(lambda: stack.enter_context(owned(directory)))
         stack.callback(session.writer.close)
         signals = stack.enter_context(Signals())
@@ -87,14 +102,20 @@ class Session:
     """The caller's side of the training loop: when it logs, draws, saves, rolls back and stops."""
 
     def __init__(
-        self, state: State, directory: Path, dataset: Dataset, engine: Engine, listeners: tuple[Listener, ...]
+        self,
+        state: State,
+        directory: Path,
+        dataset: Dataset,
+        engine: Engine,
+        listeners: tuple[Listener, ...],
+        on_trouble: OnTrouble = OnTrouble.ADVISE,
     ) -> None:
         self.state, self.run, self.directory = state, state.run, directory
-        self.dataset, self.engine = dataset, engine
+        self.dataset, self.engine, self.on_trouble = dataset, engine, on_trouble
         self.writer = Writer(state, directory, dataset, engine, listeners)
         self.sampler = sampler_of(self.run, dataset, engine)
         self.probes = Probes(state, dataset, self.sampler) if engine.leads else None
-        self.saved_at = -1
+        self.saved_at, self.trouble = -1, ""
         self.checked: tuple[DerivativeCheck, float] | None = None
 
     def lead(self, action: Callable[[], Any]) -> None:
@@ -182,7 +203,8 @@ class Session:
                 continue
             if reason:
                 self.lead(lambda: self.writer.end("stopped", reason))  # noqa: B023
-                return Result("stopped", self.state.images_seen, reason, self.engine.agree(signals.received))
+                number = self.engine.agree(signals.received)
+                return Result("stopped", self.state.images_seen, reason, number, bool(self.trouble))
             self.lead(self.writer.finish)
             return Result("done", self.state.images_seen)
 
@@ -190,12 +212,13 @@ class Session:
         """Until the run's last image ("") or a reason to stop before it, with that moment saved."""
         last = self.writer.tick.started = time.perf_counter()
         training = steps(self.state, self.sampler)
-        while not (reason := self._reason_to_stop(signals, limits)):
+        while not (reason := self.trouble or self._reason_to_stop(signals, limits)):
             start = self.probes.start() if self.probes else None
             if (state := next(training, None)) is None:
                 break
             self.writer.tick.add(state)
             self._probe(start)
+            self._answer_trouble()
             self._at_boundaries()
             on_step(state)
             now = time.perf_counter()
@@ -217,6 +240,17 @@ class Session:
         found = self.probes.found(start) if self.probes else {}
         if found:
             self.writer.report_probe(found)
+
+    def _answer_trouble(self) -> None:
+        """Where something begins to be found, in every process: note it as a reason to stop, or raise Diverged."""
+        if self.on_trouble is OnTrouble.ADVISE or not self.run.probe_images or not self._crossed(self.run.probe_images):
+            return
+        titles, self.writer.raised = [found.title for found in self.writer.raised], []
+        if self.engine.agree(int(bool(titles))):
+            trouble = f"the doctor found: {', '.join(titles) or 'trouble, as the leading process says'}"
+            if self.on_trouble is OnTrouble.ROLLBACK:
+                raise Diverged(self.state.images_seen - self.run.batch_size, trouble)
+            self.trouble = trouble
 
     def _at_boundaries(self) -> None:
         """Report, draw and save where this step has crossed the interval, and at the end."""

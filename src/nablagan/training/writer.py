@@ -8,12 +8,14 @@ from typing import Any
 
 from nablagan.checking import DerivativeCheck
 from nablagan.data.dataset import Dataset
+from nablagan.diagnostics.doctor import Doctor, Finding
 from nablagan.players import parameter_count
 from nablagan.training import sampling
 from nablagan.training.checkpoint import Checkpoint, keep_newest, save_checkpoint
+from nablagan.training.circumstances import circumstances
 from nablagan.training.engine import Engine
 from nablagan.training.environment import describe_environment
-from nablagan.training.events import EventLog, Listener
+from nablagan.training.events import EventLog, Listener, read_events
 from nablagan.training.files import locked, write_json, write_picture
 from nablagan.training.loop import Diverged, State
 from nablagan.training.run import FORMAT, to_json
@@ -52,6 +54,9 @@ class Writer:
         self.state, self.run, self.directory = state, state.run, directory
         self.dataset, self.engine, self.listeners = dataset, engine, listeners
         self.tick = Tick()
+        self.doctor = self._new_doctor()
+        self.raised: list[Finding] = []
+        """Findings that have begun in this session and not been asked for."""
         self._log: EventLog | None = None
 
     # --- beginning and end ---------------------------------------------------------------------------------
@@ -145,8 +150,11 @@ class Writer:
         return self._log
 
     def event(self, kind: str, **content: Any) -> None:
-        """Append an event at the state's moment and tell the listeners."""
+        """Append an event at the state's moment and tell the listeners; what the doctor finds by it follows."""
         self.log.write(kind, self.state.images_seen, **content)
+        for found in self.doctor.hear({"kind": kind, "images_seen": self.state.images_seen, **content}):
+            self.raised += [found] if found.status == "raised" else []
+            self.log.write("finding", self.state.images_seen, **found.content())
 
     def report_tick(self) -> None:
         """A tick event; the next tick begins."""
@@ -179,6 +187,9 @@ class Writer:
     def return_to(self, checkpoint: Checkpoint) -> bool:
         """Cut the event log back to a checkpoint; False if it had lost more than that by itself."""
         whole = self.log.cut(checkpoint.state["events_length"])
+        self.doctor, self.raised = self._new_doctor(), []
+        for event in read_events(self.directory / "events.jsonl"):
+            self.doctor.hear(event)
         if checkpoint.state["scheduled"]:
             self._announce(checkpoint.path.name.removeprefix(".replaced-"))
         return whole
@@ -190,6 +201,9 @@ class Writer:
             self.event("warning", message=f"{problem}; rolled back to {checkpoint.path.name}")
         self.event("rollback", failed_at=failure.images_seen, to=self.state.images_seen, reason=failure.reason)
         self.save(scheduled=False)
+
+    def _new_doctor(self) -> Doctor:
+        return Doctor(circumstances(self.run, self.dataset.shape, len(self.dataset)))
 
     def _announce(self, name: str) -> None:
         self.event("checkpoint", path=f"checkpoints/{name}")

@@ -1,0 +1,40 @@
+"""What the doctor is told about a run, beside what is measured."""
+
+import math
+
+from nablagan.diagnostics.doctor import Circumstances
+from nablagan.optim import Balanced
+from nablagan.penalties import name_of
+from nablagan.training.run import PenaltySettings, Run
+
+GAMMA_AT_32, GAMMA_OF_POINTS = 1.0, 0.1
+GRADIENT_PENALTIES = ("r1", "r2", "zero_centred", "one_centred", "wgan_gp", "dragan")
+
+
+def usual_gamma(shape: tuple[int, ...]) -> float:
+    """A weight of R1 + R2 that suits most data: it grows with the number of pixels (StyleGAN2-ADA's rule)."""
+    return GAMMA_OF_POINTS if len(shape) == 1 else GAMMA_AT_32 * math.prod(shape[1:]) / 32**2
+
+
+def circumstances(run: Run, shape: tuple[int, ...], count: int) -> Circumstances:
+    """Of a run on `count` samples of this shape."""
+    chosen = [s for s in run.penalties if name_of(s.penalty) in GRADIENT_PENALTIES]
+    gamma = max(map(_start, chosen), default=0.0)
+    return Circumstances(
+        loss=name_of(run.loss),
+        gamma=gamma or None,
+        gamma_follows=any(isinstance(s.weight, Balanced) for s in chosen),
+        recommended_gamma=usual_gamma(shape),
+        generator_learning_rate=run.generator_adam.learning_rate(0),
+        discriminator_learning_rate=run.discriminator_adam.learning_rate(0),
+        beta1=run.generator_adam.beta1,
+        augmented=bool(run.augmentations),
+        images_a_step=run.batch_size,
+        images=run.images,
+        samples=count - run.holdout,
+        heldout=run.holdout,
+    )
+
+
+def _start(settings: PenaltySettings) -> float:
+    return settings.weight.start
