@@ -1,4 +1,7 @@
-"""What the game is doing, on one batch and without moving it: spectrum, rotation, update audit, path, duality gap."""
+"""What the game is doing, on one batch and without moving it.
+
+Spectrum, rotation, update audit, path, duality gap; norms, cosines, parts and noise of gradients; slices of losses.
+"""
 
 from nablagan.diagnostics.audit import PlayerAudit, UpdateAudit, update_audit
 from nablagan.diagnostics.effects import PlayerEffects, UpdateEffects, update_effects

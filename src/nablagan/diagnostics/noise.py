@@ -47,8 +47,9 @@ def noise_scale(game: Game, batch: Batch, parts: int = 8) -> NoiseScale:
     A sample is one row of the batch, a real one and a generated one; with several processes, one row of each. One
     batch gives rough figures, and their quotient is biased though they are not: average them over batches before
     dividing. Rows are split in order, so let them be shuffled. A loss that couples samples
-    (`losses.relativistic_average`) is that of the sub-batches. Costs one evaluation of the field, in parts. Raises
-    InputError for parts < 2 or that do not divide the batch, and for tensors of different lengths in it.
+    (`losses.relativistic_average`) is that of the sub-batches. Costs an evaluation of the field in parts, which on
+    parts of few samples is several of them in time. Raises InputError for parts < 2 or that do not divide the batch,
+    and for tensors of different lengths in it.
 
     >>> from nablagan import losses, players
     >>> from nablagan.tasks import generation
