@@ -27,6 +27,19 @@ def test_value_and_gradient_are_those_of_dense_singular_values(kind):
         assert_near(one, other, 1e-10)
 
 
+def test_behind_an_augmentation_its_one_sample_has_the_draws_of_its_row():
+    batch, seen = batch_for("dcgan"), []
+
+    def augment(images, batch):
+        seen.append((len(images), batch.augmentation))
+        return images
+
+    game = generation(*tiny("dcgan"), losses.hinge, {penalties.spectral_norms: 1.0}, augment)
+    alone = generation(*tiny("dcgan"), losses.hinge, {penalties.spectral_norms: 1.0})
+    assert torch.equal(game.field(batch), alone.field(batch))
+    assert {(rows, len(draws)) for rows, draws in seen} == {(1, 1), (3, 3)}
+
+
 def test_transposed_kernels_count_outputs_first_and_shared_weights_once():
     torch.manual_seed(0)
     layer, shared = nn.ConvTranspose1d(2, 3, 4), nn.Linear(3, 3)

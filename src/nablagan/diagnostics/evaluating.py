@@ -27,6 +27,13 @@ def gradient_at(game: Game, batch: Batch, point: Tensor, player: int) -> Tensor:
         return game.mean(torch.func.grad(_loss(game, batch, player))(point))
 
 
+def directional_derivatives_at(game: Game, batch: Batch, point: Tensor, direction: Tensor) -> Tensor:
+    """(D_u L_G, D_u L_D), (2,), at a point (n,) along u = `direction` (n,), by one forward-mode pass."""
+    with frozen(*game.players):
+        both = torch.func.jvp(lambda w: torch.stack(game._losses(*game._split(w), batch)), (point,), (direction,))
+        return game.mean(both[1])
+
+
 def hessian_product_at(game: Game, batch: Batch, point: Tensor, player: int, vector: Tensor) -> Tensor:
     """H u, (n,), H the Hessian of one player's loss in both players' parameters, by forward over reverse."""
     with frozen(*game.players):
@@ -50,6 +57,11 @@ def check_apart(start: Tensor, end: Tensor) -> None:
 
 
 def embedded(game: Game, point: Tensor, player: int) -> Tensor:
-    """A copy of a flat vector (n,) with the other player's part set to zero."""
+    """A copy of a flat vector (n,) with the other player's part set to zero; `player` is 0 for G, 1 for D.
+
+    >>> from nablagan.tasks import toys
+    >>> embedded(toys.dirac(), torch.tensor([3.0, 4.0]), player=1)
+    tensor([0., 4.])
+    """
     theta, psi = point.split(game.sizes)
     return torch.cat([torch.zeros_like(theta), psi]) if player else torch.cat([theta, torch.zeros_like(psi)])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from nablagan.penalties.judging import bare
+from nablagan.penalties.judging import of_rows
 from nablagan.types import Discriminator, InputError, Pair
 
 
@@ -27,7 +27,7 @@ def spectral_norms(discriminator: Discriminator, pair: Pair) -> Tensor:
     """
     label = None if pair.label is None else pair.label[:1]
     with Weights() as seen:
-        bare(discriminator)(pair.real[:1], label)
+        of_rows(discriminator, torch.arange(1, device=pair.real.device))(pair.real[:1], label)
     if not seen.matrices:
         raise InputError("the discriminator calls no linear or convolutional operation: it has no weight to penalise")
     total = torch.stack([_largest(matrix) for matrix in seen.matrices]).sum()

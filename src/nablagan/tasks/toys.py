@@ -64,7 +64,8 @@ def dirac(gamma: float = 0.0) -> Game:
     """The Dirac-GAN: one real point at 0, one generated at theta, D(x) = psi x, minimax loss, R1 weight `gamma`.
 
     From theta = psi = 1/2 in float64. Eigenvalues of the game Jacobian at the equilibrium (0, 0):
-    gamma/2 +- sqrt(gamma^2 - 1) / 2 (Mescheder et al. 2018, section 3). Raises InputError for gamma < 0.
+    gamma/2 +- sqrt(gamma^2 - 1) / 2 (Mescheder et al. 2018, section 3). The discriminator's measures are `real_logits`,
+    `fake_logits` and `penalty_r1`. Raises InputError for gamma < 0.
 
     >>> game = dirac(gamma=1.0)
     >>> game.move_to(torch.tensor([0.0, 1.0]).double())
@@ -77,7 +78,9 @@ def dirac(gamma: float = 0.0) -> Game:
 
     def discriminator_loss(discriminator: Callable[[], Tensor], fake: Tensor, batch: Batch) -> Outcome:
         slope = discriminator()
-        return Outcome(softplus(slope * fake) + softplus(slope * 0.0) + 0.5 * gamma * slope.square(), {})
+        measures = {"real_logits": slope * 0.0, "fake_logits": slope * fake, "penalty_r1": 0.5 * slope.square()}
+        real_logits, fake_logits, penalty = measures.values()
+        return Outcome(softplus(fake_logits) + softplus(real_logits) + gamma * penalty, measures)
 
     def generator_loss(discriminator: Callable[[], Tensor], fake: Tensor, batch: Batch) -> Outcome:
         return Outcome(-softplus(discriminator() * fake), {})
