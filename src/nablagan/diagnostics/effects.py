@@ -83,5 +83,5 @@ def _side(
         alone[player][player] - before[player],
         alone[1 - player][player] - before[player],
     )
-    cosines = cosine(parts[player], -own), cosine(own.split(game.sizes)[player], after)
-    return PlayerEffects(*torch.stack(values).tolist(), *cosines)
+    first, second = cosine(parts[player], -own), cosine(own.split(game.sizes)[player], after)
+    return PlayerEffects(*torch.stack(values).tolist(), update_cosine=first, successive_cosine=second)

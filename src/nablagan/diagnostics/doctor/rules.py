@@ -161,7 +161,7 @@ RULES = (
     Rule("mode_collapse", "samples collapse onto few", mode_collapse, advice.against_collapse),
     Rule("penalty_dominates", "the penalty dominates", penalty_dominates, advice.less_penalty),
     Rule("chase", "the players chase each other", chase, advice.more_penalty),
-    Rule("discriminator_wins", "the discriminator wins", discriminator_wins, advice.more_penalty),
+    Rule("discriminator_wins", "the discriminator wins", discriminator_wins, advice.hold_back),
     Rule("steps_too_long", "the steps are too long", steps_too_long, advice.shorter_steps, 4),
     Rule("rotation", "the players rotate", rotation, advice.more_penalty),
 )
