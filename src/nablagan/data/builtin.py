@@ -1,4 +1,4 @@
-"""Data sets that need no file: real handwritten digits, shapes of known factors, two mixtures of Gaussians in the plane."""
+"""Data sets that need no file: real handwritten digits, shapes of known factors, two mixtures of Gaussians."""
 
 import difflib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pictures whose causes are known: one coloured ellipse each, of five factors, and the factors measured from pictures."""
+"""Pictures whose causes are known: one coloured ellipse each, of five factors; and the factors of given pictures."""
 
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ COUNT = 10_000
 RESOLUTION = 32
 SEED = 20_170_603
 RANGES = {"x": (-0.45, 0.45), "y": (-0.45, 0.45), "size": (0.25, 0.5), "angle": (-60.0, 60.0), "hue": (0.0, 2 / 3)}
-"""Uniform and independent. The whole ellipse stays in the picture, whose half side is 1; an ellipse looks the same after
-180 degrees and hues repeat after 1, so both ranges stop where equal pictures still mean equal factors."""
+"""Uniform and independent. The whole ellipse stays in the picture, whose half side is 1; an ellipse looks the same
+after 180 degrees and hues repeat after 1, so both ranges stop where equal pictures still mean equal factors."""
 FLATNESS = 0.5
 """Minor over major half axis."""
 LEAST_LIGHT = 0.1
@@ -84,7 +84,9 @@ def measured_factors(images: np.ndarray) -> Factors:
     spread, tilt = ((light * moment).sum((1, 2)) / total for moment in (right**2 - above**2, 2 * right * above))
     area = total * 4 / (images.shape[2] * images.shape[3])
     angle = np.degrees(np.arctan2(tilt, spread)) / 2
-    return Factors(x, y, np.sqrt(area / (np.pi * FLATNESS)), angle, _hue((values * (light > 0)[:, None]).sum((2, 3)), x))
+    return Factors(
+        x, y, np.sqrt(area / (np.pi * FLATNESS)), angle, _hue((values * (light > 0)[:, None]).sum((2, 3)), x)
+    )
 
 
 def _rendered(factors: Factors, resolution: int) -> np.ndarray:
