@@ -70,11 +70,12 @@ def principal_directions(
     """GANSpace: the principal components of a layer's activations, carried back to the latent (Haerkoenen et al. 2020).
 
     The activations of the latents (N, d), which should be hundreds of standard normal draws or more, are centred, those
-    of each class by themselves, so that components are the latent's work and not the label's. With x their coordinates on the leading components, the directions u are the rows that bring sum ||u x - z||^2 to its
-    least, scaled to length 1; they need not be orthogonal. The values are each component's share of the activations'
-    variance. `layer` is one of the generator's modules or its path, by default the first one with weights, as in the
-    paper. Where that is linear the components are those of A A^T, and the directions become SeFa's but for the sampling
-    error: for more than that name a layer behind a nonlinearity. `seed` starts the randomised SVD. Costs N forward
+    of each class by themselves, so that components are the latent's work and not the label's. With x their coordinates
+    on the leading components, the directions u are the rows that bring sum ||u x - z||^2 to its least, scaled to length
+    1; they need not be orthogonal. The values are each component's share of the activations' variance. `layer` is one
+    of the generator's modules or its path, by default the first one with weights, as in the paper. Where that is linear
+    the components are those of A A^T, and the directions become SeFa's but for the sampling error: for more than that
+    name a layer behind a nonlinearity. `seed` starts the randomised SVD. Costs N forward
     passes. Raises InputError for shapes and counts that do not fit and for a layer that is not there.
 
     >>> from nablagan.players import mlp

@@ -93,8 +93,8 @@ def leading_directions(
     fast where the singular values fall fast. Takes N p (2 iterations + 1) products with p = count + oversampling,
     against N d there: fewer only for large d. Raises InputError for shapes and counts that do not fit.
 
-    >>> leading_directions(lambda z, label: z * torch.tensor([1.0, 3.0, 2.0]), torch.zeros(1, 3), count=1).directions
-    tensor([[0., 1., 0.]])
+    >>> leading_directions(lambda z, label: 3 * z, torch.zeros(1, 5), count=1).products
+    5
     """
     label = checked_labels(latent, label)
     number, size = latent.shape
