@@ -4,13 +4,21 @@ from nablagan.latent.editing import edit, random_directions, strip
 from nablagan.latent.layers import LayerDirections, principal_directions, weight_directions
 from nablagan.latent.path import PathLength, great_circle, path_length, squared_euclidean, straight_line
 from nablagan.latent.products import derivative_image, latent_gradient
-from nablagan.latent.sensitivity import Leading, Sensitivity, condition_number, leading_directions, sensitive_directions
+from nablagan.latent.sensitivity import (
+    Leading,
+    Sensitivity,
+    condition,
+    condition_number,
+    leading_directions,
+    sensitive_directions,
+)
 
 __all__ = [
     "LayerDirections",
     "Leading",
     "PathLength",
     "Sensitivity",
+    "condition",
     "condition_number",
     "derivative_image",
     "edit",

@@ -134,11 +134,11 @@ def condition_number(generator: Generator, latent: Tensor, label: Tensor | int |
     numbers = []
     for matrix in _matrices(generator, latent, label):
         values = _all_singular(matrix)[0]
-        numbers.append(ratio(values, max(matrix.shape), latent.dtype))
+        numbers.append(condition(values, max(matrix.shape), latent.dtype))
     return torch.tensor(numbers, dtype=torch.float64)
 
 
-def ratio(values: Tensor, side: int, dtype: torch.dtype) -> float:
+def condition(values: Tensor, side: int, dtype: torch.dtype) -> float:
     """The first over the last singular value, inf where the last is zero to the rounding error of the dtype."""
     largest, smallest = values[0].item(), values[-1].item()
     return largest / smallest if smallest > largest * side * torch.finfo(dtype).eps else math.inf
