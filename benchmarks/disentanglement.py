@@ -5,11 +5,10 @@
 
 The generator draws ellipses of five factors; `data.measured_factors` reads them back from its pictures (its R2 on real
 renderings of the same size is printed first). Directions of each method are judged in two ways. "Correlation": of the
-latent's coordinate along the direction with each factor, over the samples. "Share": a step of half a standard deviation
-to both sides changes the factors, each in units of its own standard deviation; the largest factor's part of the sum of
-the squared median changes, so that 1 is a direction that moves one factor alone and 0.2 one that moves all alike. "Best line" is the
-multiple correlation of each factor with the whole latent: no direction has more. Local directions differ from latent to
-latent, so they have shares alone.
+latent's coordinate along the direction with each factor, over the samples; "best line" is the multiple correlation of
+each factor with the whole latent, fitted on one half and judged on the other: no direction has more. "Change": the
+median change of each factor, in its own standard deviations, when the latent moves by one along the direction. Local
+directions differ from latent to latent, so they have changes alone.
 """
 
 import argparse
@@ -27,9 +26,8 @@ from nablagan.data import Factors, measured_factors, shapes, to_uint8
 from nablagan.training.restore import Trained, load_generator
 from nablagan.training.sampling import latents, samples
 
-STEP = 0.5
-"""To both sides, in standard deviations of the latent."""
 AVERAGED_OVER, LOCAL = 64, 100
+CHANGE = "change of "
 PERIODS = np.array([1e9, 1e9, 1e9, 180.0, 1.0])
 """After which a factor repeats: position and size never do."""
 
@@ -61,16 +59,14 @@ def best_line(latent: np.ndarray, factors: np.ndarray) -> np.ndarray:
     return np.array([np.corrcoef(told[:, i], factors[half:, i])[0, 1] for i in range(factors.shape[1])])
 
 
-def shares(trained: Trained, latent: Tensor, direction: Tensor, deviations: np.ndarray) -> np.ndarray:
-    """Each factor's part of the squared median changes along the direction (d,), or one a latent (N, d); (5,).
+def changes(trained: Trained, latent: Tensor, direction: Tensor, deviations: np.ndarray) -> np.ndarray:
+    """Median change of each factor along the direction (d,), or one for each latent (N, d), by half a step to each side.
 
-    Medians, because the angle of a nearly round picture may be anything.
+    (5,), in standard deviations of the factor. Medians, because the angle of a nearly round picture may be anything.
     """
-    sides = [factors_at(trained, directions_of.edit(latent, direction, side)) for side in (-STEP, STEP)]
-    changes = sides[1] - sides[0]
-    changes = (changes + PERIODS / 2) % PERIODS - PERIODS / 2
-    squares = (np.nanmedian(np.abs(changes), 0) / deviations) ** 2
-    return squares / squares.sum()
+    before, after = (factors_at(trained, directions_of.edit(latent, direction, side)) for side in (-0.5, 0.5))
+    moved = (after - before + PERIODS / 2) % PERIODS - PERIODS / 2
+    return np.nanmedian(np.abs(moved), 0) / deviations
 
 
 def found_directions(trained: Trained, latent: Tensor, count: int) -> dict[str, Tensor]:
@@ -94,23 +90,22 @@ def rows(trained: Trained, arguments: argparse.Namespace) -> Iterator[dict[str, 
     good = np.isfinite(factors).all(1)
     deviations = factors[good].std(0)
     coordinates = latent.numpy()[good]
-    names = Factors._fields
     yield {"method": "R2 of the measurement on real renderings"} | estimator_scores(trained.shape[1])
-    line = best_line(coordinates, factors[good])
-    yield {"method": "best line"} | dict(zip(names, line, strict=True)) | {"unmeasured": int((~good).sum())}
+    yield {"method": "best line", "unmeasured": int((~good).sum())} | named(best_line(coordinates, factors[good]))
     for method, found in found_directions(trained, latent, arguments.count).items():
         for index, direction in enumerate(found, 1):
-            values = correlations(coordinates, direction[None].numpy(), factors[good])[0]
-            yield (
-                {"method": method, "direction": index}
-                | dict(zip(names, values, strict=True))
-                | {"largest share": shares(trained, latent[:1000], direction, deviations).max()}
-            )
+            correlation = correlations(coordinates, direction[None].numpy(), factors[good])[0]
+            change = changes(trained, latent[:1000], direction, deviations)
+            yield {"method": method, "direction": index} | named(correlation) | named(change, CHANGE)
     few = latent[-LOCAL:]
     local = [directions_of.sensitive_directions(trained.generator, z[None], count=arguments.count).most for z in few]
     for index, direction in enumerate(torch.stack(local, 1), 1):
-        part = shares(trained, few, direction, deviations)
-        yield {"method": "local", "direction": index, "largest share": part.max()}
+        yield {"method": "local", "direction": index} | named(changes(trained, few, direction, deviations), CHANGE)
+
+
+def named(values: np.ndarray, before: str = "") -> dict[str, float]:
+    """Values by factor."""
+    return {before + name: float(value) for name, value in zip(Factors._fields, values, strict=True)}
 
 
 def main() -> None:
@@ -123,9 +118,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     arguments = parser.parse_args()
     trained = load_generator(arguments.run)
-    columns = ("direction", *Factors._fields, "largest share")
+    columns = ("direction", *Factors._fields, *(CHANGE + name for name in Factors._fields))
     if not arguments.json:
-        print(f"{'method':<42}" + "".join(f"{name:>10}" for name in columns), flush=True)
+        print(f"{'method':<42}" + "".join(f"{name.replace(CHANGE, 'd '):>10}" for name in columns), flush=True)
     for row in rows(trained, arguments):
         row = {key: round(float(value), 4) if isinstance(value, float) else value for key, value in row.items()}
         cells = (f"{v:>10.2f}" if isinstance(v := row.get(name, ""), float) else f"{v:>10}" for name in columns)

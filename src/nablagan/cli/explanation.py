@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nablagan import latent as ways
-from nablagan.data.strips import strip_picture
+from nablagan.data.strips import full_colour, strip_picture
 from nablagan.training.files import write_bytes, write_picture
 from nablagan.training.restore import Trained
 from nablagan.training.sampling import latents, samples
@@ -239,7 +239,7 @@ def _drawn(request: Request, group: Group, out: Path) -> dict[str, Any]:
         "directions": group.directions.tolist(),
         "rows": group.titles,
         "classes": names if request.trained.run.conditional else None,
-        "full_colour": derivatives.abs().max().item(),
+        "full_colour": full_colour(derivatives),
         **group.facts,
     }
 

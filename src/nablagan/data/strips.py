@@ -33,19 +33,24 @@ def strip_picture(images: Tensor, derivatives: Tensor, titles: Sequence[str]) ->
 
 
 def signed_colours(values: Tensor) -> np.ndarray:
-    """uint8 (N, 3, H, W) of values (N, C, H, W), full colour at the largest magnitude of them all; zero stays neutral.
+    """uint8 (N, 3, H, W) of values (N, C, H, W), full colour from `full_colour` of them all on; zero stays neutral.
 
     Of one or two channels the first: white at zero, red above, blue below. Of three or more the first three: mid-grey
     at zero, each channel lighter above and darker below.
     """
-    numbers = values.double().cpu().numpy()
-    numbers = numbers / max(np.abs(numbers).max(), np.finfo(float).tiny)
+    numbers = np.clip(values.double().cpu().numpy() / (full_colour(values) or 1), -1, 1)
     if numbers.shape[1] >= 3:
         return np.rint(127.5 + 127.5 * numbers[:, :3]).astype(np.uint8)
     one = numbers[:, :1]
     ends = (np.reshape(end, (1, 3, 1, 1)) for end in (FALLING, RISING))
     falling, rising = (255 - amount * (255 - end) for amount, end in zip((-one, one), ends, strict=True))
     return np.rint(np.where(one < 0, falling, rising)).astype(np.uint8)
+
+
+def full_colour(values: Tensor) -> float:
+    """The magnitude that 99 % of the values that are not zero stay below: single pixels would leave the rest pale."""
+    magnitudes = np.abs(values.double().cpu().numpy())
+    return float(np.quantile(magnitudes[magnitudes > 0], 0.99)) if magnitudes.any() else 0.0
 
 
 def coloured(pixels: np.ndarray) -> np.ndarray:
