@@ -60,7 +60,7 @@ def best_line(latent: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 
 def changes(trained: Trained, latent: Tensor, direction: Tensor, deviations: np.ndarray) -> np.ndarray:
-    """Median change of each factor along the direction (d,), or one for each latent (N, d), by half a step to each side.
+    """Median change of each factor along the direction (d,), or one for each latent (N, d), by half a step each way.
 
     (5,), in standard deviations of the factor. Medians, because the angle of a nearly round picture may be anything.
     """

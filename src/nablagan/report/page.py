@@ -4,6 +4,7 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+from nablagan.report.directions import directions
 from nablagan.report.figures import curves_sections
 from nablagan.report.gallery import samples, through_time
 from nablagan.report.ledger import count_of_notes, notes, where_the_time_went
@@ -20,6 +21,7 @@ MISSING = {
     "samples": "There are no sample pictures yet.",
     "curves": "There is nothing to draw yet: curves begin with the first tick in events.jsonl.",
     "through-time": "",
+    "directions": "",
     "time": "",
 }
 
@@ -55,6 +57,7 @@ def page(record: RunRecord) -> Markup:
         _section("curves", "Curves", curves),
         _section("others", "Other measures", others),
         _section("through-time", "Through time", through_time(record)),
+        _section("directions", "Directions", directions(record)),
         _section("time", "Where the time went", where_the_time_went(record)),
     ]
     sections += [  # last, when all problems are known
@@ -77,6 +80,7 @@ def _contents(record: RunRecord, sections: list[Markup]) -> Markup:
         "samples": "Samples",
         "curves": "Curves",
         "through-time": "Through time",
+        "directions": "Directions",
         "time": "Time",
         "notes": "Notes",
         "settings": "Settings",
