@@ -40,8 +40,10 @@ class Request:
     """One class, or None: classes in turn where the run has any."""
 
     def latents(self, count: int, stream: int = 0) -> Tensor:
-        """(count, d); the first ones of stream 0 are those that `sample` draws with this seed."""
-        return latents(count, self.trained.run.latent_size, self.seed + stream).to(self.trained.run.torch_dtype)
+        """(count, d): the first ones of a pool that is drawn whole, as fewer draws would be other ones."""
+        size = self.trained.run.latent_size
+        pool = latents(max(ACTIVATIONS, 2 * size, self.samples), size, self.seed + stream)
+        return pool[:count].to(self.trained.run.torch_dtype)
 
     def labels(self, count: int) -> Tensor | None:
         """Classes of that many samples."""

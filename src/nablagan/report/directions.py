@@ -47,12 +47,12 @@ def _how_to_read(content: dict[str, Any]) -> Markup:
     amounts = content.get("amounts")
     ends = amounts if isinstance(amounts, list) and amounts and all(map(is_finite, amounts)) else [-3, 3]
     moment = content.get("images_seen")
-    which = f", of the generator after {full_count(moment)} images" if is_finite(moment) else ""
+    which = f"Of the generator after {full_count(moment)} images. " if is_finite(moment) else ""
     return tag(
         "p",
-        f"Each row moves one latent along one direction, by {number(ends[0])} to {number(ends[-1])} standard deviations"
-        f"{which}. The sample itself is in the middle. The last picture is the directional derivative: ",
-        "red gets lighter along the direction, blue darker; of colour images each channel stands about mid-grey. ",
+        f"{which}Each row moves one latent along one direction, by {number(ends[0])} to {number(ends[-1])} standard "
+        "deviations; the sample itself is in the middle. The last picture is the directional derivative: red gets ",
+        " lighter along the direction, blue darker; of colour images each channel stands about mid-grey. ",
         "A direction is worth a name when it does the same to every sample.",
         class_="note",
     )
