@@ -29,6 +29,7 @@ LAYERS = {
     "checking": 3,
     "optim": 3,
     "diagnostics": 3,
+    "latent": 3,
     "verification": 3,
     "tasks": 4,
     "data": 4,

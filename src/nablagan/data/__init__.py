@@ -3,18 +3,22 @@
 from nablagan.data.auditing import audit, contact_sheet
 from nablagan.data.augment import DRAWS, diffaugment
 from nablagan.data.dataset import Dataset, to_tensor
+from nablagan.data.ellipses import Factors, measured_factors, shapes
 from nablagan.data.pictures import picture_grid, scatter_picture, to_uint8
 from nablagan.data.source import open_dataset
 
 __all__ = [
     "DRAWS",
     "Dataset",
+    "Factors",
     "audit",
     "contact_sheet",
     "diffaugment",
+    "measured_factors",
     "open_dataset",
     "picture_grid",
     "scatter_picture",
+    "shapes",
     "to_tensor",
     "to_uint8",
 ]

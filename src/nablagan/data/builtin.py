@@ -1,4 +1,4 @@
-"""Data sets that need no file: real handwritten digits, and two mixtures of Gaussians in the plane."""
+"""Data sets that need no file: real handwritten digits, shapes of known factors, two mixtures of Gaussians."""
 
 import difflib
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nablagan.data import arrays
+from nablagan.data import arrays, ellipses
 from nablagan.data.dataset import Dataset
 from nablagan.data.policy import Request
 from nablagan.types import InputError
@@ -42,6 +42,14 @@ def digits_all(request: Request, cache: Path) -> Dataset:
     return _digits("digits-all", "all 5,000: builtin:digits and builtin:digits-heldout", request, cache)
 
 
+def shapes(request: Request, cache: Path) -> Dataset:
+    """10,000 coloured ellipses whose factors are known (`data.shapes`), drawn at the size that is asked for."""
+    images, _ = ellipses.shapes(resolution=max(request.size or (ellipses.RESOLUTION,)))
+    notes = {"factors": {name: list(bounds) for name, bounds in ellipses.RANGES.items()}}
+    source = arrays.ArraySource("shapes", f"{PREFIX}shapes", images, None, (), notes)
+    return arrays.open_arrays(source, request, cache)
+
+
 def ring(request: Request, cache: Path) -> Dataset:
     """Eight Gaussians on a circle of radius 2, standard deviation 0.02; the label is the Gaussian."""
     angles = np.arange(8) * (np.pi / 4)
@@ -58,6 +66,7 @@ BUILTINS: dict[str, Callable[[Request, Path], Dataset]] = {
     "digits": digits,
     "digits-heldout": digits_heldout,
     "digits-all": digits_all,
+    "shapes": shapes,
     "ring": ring,
     "grid": grid,
 }

@@ -4,6 +4,7 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+from nablagan.report.directions import directions
 from nablagan.report.doctor import doctors_findings
 from nablagan.report.figures import curves_sections, vital_signs_section
 from nablagan.report.gallery import samples, through_time
@@ -21,6 +22,7 @@ MISSING = {
     "samples": "There are no sample pictures yet.",
     "curves": "There is nothing to draw yet: curves begin with the first tick in events.jsonl.",
     "through-time": "",
+    "directions": "",
     "time": "",
 }
 
@@ -58,6 +60,7 @@ def page(record: RunRecord) -> Markup:
         _section("vitals", "Vital signs", vital_signs_section(record)),
         _section("others", "Other measures", others),
         _section("through-time", "Through time", through_time(record)),
+        _section("directions", "Directions", directions(record)),
         _section("time", "Where the time went", where_the_time_went(record)),
     ]
     sections += [  # last, when all problems are known
@@ -82,6 +85,7 @@ def _contents(record: RunRecord, sections: list[Markup]) -> Markup:
         "curves": "Curves",
         "vitals": "Vital signs",
         "through-time": "Through time",
+        "directions": "Directions",
         "time": "Time",
         "notes": "Notes",
         "settings": "Settings",

@@ -24,6 +24,9 @@ def how_to_go_on(record: RunRecord) -> Markup:
     lines += [
         ("Of one class only.", f"nablagan sample {run} --count 64 --class {_class(record)} --out one-class")
     ] * conditional
+    shape = record.get("data", "shape")
+    if isinstance(shape, list) and len(shape) == 3:
+        lines += [("See what the generator does along directions of its latent space.", f"nablagan explain {run}")]
     lines += [("Draw this page again.", f"nablagan report {run}")]
     return tag("dl", *(join(tag("dt", words), tag("dd", _code(code))) for words, code in lines), class_="card go-on")
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nablagan.data.dataset import Dataset
 from nablagan.data.pictures import picture_grid, scatter_picture
 from nablagan.data.sampler import seeded
+from nablagan.latent import great_circle
 from nablagan.training.files import write_picture
 from nablagan.training.run import Run
 
@@ -92,14 +93,6 @@ def walk(generator: nn.Module, run: Run, classes: int) -> list["Image.Image"]:
             latent = great_circle(start, end, step / WALK_FRAMES)
             frames.append(picture_grid(samples(generator, latent, label), columns))
     return frames
-
-
-def great_circle(start: Tensor, end: Tensor, at: float) -> Tensor:
-    """Spherical interpolation between latents (N, d), so that no frame leaves the typical shell (Shoemake 1985)."""
-    cosine = torch.cosine_similarity(start, end, dim=1).unsqueeze(1)
-    angle = torch.acos(cosine.clamp(-1, 1))
-    weights = torch.sin((1 - at) * angle), torch.sin(at * angle)
-    return (weights[0] * start + weights[1] * end) / torch.sin(angle).clamp_min(1e-6)
 
 
 def save_walk(frames: list["Image.Image"], path: Path) -> None:
