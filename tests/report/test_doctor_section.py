@@ -75,6 +75,7 @@ def test_damaged_findings_leave_a_page(small_run: Any, key: str) -> None:
         small_run.event("finding", 640, **FINDING | {key: odd, "disease": f"d{ODD.index(odd)}"} | {key: odd})
     small_run.event("finding", 640, **{name: value for name, value in FINDING.items() if name != key})
     small_run.event("finding", 640)
+    small_run.event("finding", 640, **FINDING)
     assert "What to change" in section(small_run)
 
 
