@@ -68,8 +68,15 @@ def points_run(**changes: Any) -> Run:
     return replace(run, **changes)
 
 
-TWENTY_STEPS = images_run(dtype="float64", images=20 * BATCH, checkpoint_images=4 * BATCH)
-"""What several processes are compared on; they are interrupted at STOP."""
+TWENTY_STEPS = images_run(
+    dtype="float64",
+    images=20 * BATCH,
+    checkpoint_images=4 * BATCH,
+    holdout=4,
+    probe_images=2 * BATCH,
+    audit_images=3 * BATCH,
+)
+"""What several processes are compared on; they are interrupted at STOP. Only the leading one probes."""
 STOP = 7 * BATCH
 
 

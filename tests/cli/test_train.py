@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,9 @@ from nablagan.cli.main import main
 from nablagan.cli.sample import _write_images
 from nablagan.cli.train import count, next_directory
 from nablagan.data import to_uint8
+from nablagan.diagnostics.doctor import Advice, Doctor, Evidence, Rule, Sign
+from nablagan.training import writer
+from nablagan.training.checkpoint import sha256
 from nablagan.training.run import from_json
 
 TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--no-derivative-check", "--cache"]
@@ -286,3 +290,99 @@ def test_new_runs_are_numbered(tmp_path):
     assert next_directory(tmp_path, "digits", "strided").name == "00001-digits-strided"
     (tmp_path / "00041-x-y").mkdir()
     assert next_directory(tmp_path, "my photos/", "r3gan").name == "00042-my-photos--r3gan"
+
+
+def test_rates_momentum_and_spectral_norm_reach_the_run_which_resumes_and_samples(train, tmp_path):
+    options = ["--learning-rate", "1e-3", "--discriminator-learning-rate", "4e-3", "--beta1", "0.5", "--spectral-norm"]
+    assert train(*options, "--seconds", "0.000001")[0] == 0
+    assert train(*options)[0] == 0
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    generator, discriminator = (config[f"{player}_adam"] for player in ("generator", "discriminator"))
+    assert (generator["learning_rate"]["start"], discriminator["learning_rate"]["start"]) == (1e-3, 4e-3)
+    assert discriminator["learning_rate"]["end"] == pytest.approx(1e-3)  # the recipe's schedule, in its proportions
+    assert (generator["beta1"], discriminator["beta1"]) == (0.5, 0.5)
+    assert config["discriminator"]["build"] == "nablagan.players.spectral:spectral"
+    assert config["generator"]["build"] == "nablagan.players.dcgan:generator"
+    weights = load_file(tmp_path / "run/checkpoints/images-000000096/discriminator.safetensors")
+    assert any("parametrizations" in name for name in weights)
+    assert main(["sample", str(tmp_path / "run"), "--count", "2", "--out", str(tmp_path / "samples")]) == 0
+    straight = tmp_path / "straight"
+    assert main(["train", "--out", str(straight), *TINY, str(tmp_path / "cache"), *options]) == 0
+    again = load_file(straight / "checkpoints/images-000000096/discriminator.safetensors")
+    assert all(torch.equal(again[name], weight) for name, weight in weights.items())
+
+
+def test_a_rate_of_the_discriminator_alone_leaves_the_generators(train, tmp_path):
+    assert train("--discriminator-learning-rate", "7e-3", "--images", "16")[0] == 0
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert config["generator_adam"]["learning_rate"]["start"] == 2e-3
+    assert config["discriminator_adam"]["learning_rate"]["start"] == 7e-3
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--discriminator-learning-rate", "0", "discriminator learning rate is 0.0: give a number above 0"),
+        ("--discriminator-learning-rate", "nan", "discriminator learning rate is nan"),
+        ("--learning-rate", "inf", "learning rate is inf: give a number above 0"),
+        ("--beta1", "1", "beta1 is 1.0: give a number in [0, 1)"),
+        ("--beta1", "-0.1", "beta1 is -0.1"),
+        ("--beta1", "nan", "beta1 is nan"),
+    ],
+)
+def test_rates_and_momentum_out_of_range_are_refused(train, tmp_path, option, value, words):
+    code, printed = train(option, value)
+    assert (code, words in printed.err) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_spectral_norm_of_a_zero_weight_is_refused(train, tmp_path):
+    code, printed = train("r3gan", "--spectral-norm")
+    assert (code, "is zero" in printed.err) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_trouble_stops_with_3_and_the_command_again_goes_on(train, tmp_path, monkeypatch, capsys):
+    """One rule that finds something at the second probe, at once."""
+
+    def sign(history, circumstances):
+        return Sign(float(history.images_seen >= 40), (Evidence("overlap", 0.4, 0.5, "it shivers"),))
+
+    rule = Rule("fever", "a fever", sign, lambda *_: Advice("keep it warm", ("--gamma", "1")), 1)
+    monkeypatch.setattr(writer, "Doctor", partial(Doctor, rules=(rule,)))
+    options = ["--images", "96", "--batch", "2", "--on-trouble", "stop"]  # a probe every 40 images
+    code, printed = train(*options)
+    assert code == 3
+    assert "doctor: a fever (it shivers). Keep it warm: --gamma 1" in printed.err
+    assert "stopped at 40 images (the doctor found: a fever)" in printed.out
+    assert "training failed" not in printed.err
+    code, printed = train(*options)
+    assert (code, "done at 96 images" in printed.out) == (0, True)
+    page = (tmp_path / "run/report.html").read_text()
+    assert "A fever" in page
+    with pytest.raises(SystemExit) as ended:
+        train("--on-trouble", "panic")
+    assert ended.value.code == 2
+
+
+def test_a_run_from_before_probes_goes_on_as_it_began_and_has_its_report(train, tmp_path, capsys):
+    """Its config.json and checkpoints know nothing of held-out samples and intervals of probes."""
+    assert train("--seconds", "0.000001")[0] == 0
+    run = tmp_path / "run"
+    old = ("holdout", "probe_images", "audit_images")
+    config = json.loads((run / "config.json").read_text())
+    assert config["holdout"] == 64
+    (run / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k not in old}))
+    for checkpoint in (run / "checkpoints").glob("images-*"):
+        state, manifest = (json.loads((checkpoint / f"{name}.json").read_text()) for name in ("state", "manifest"))
+        state["run"] = {k: v for k, v in state["run"].items() if k not in old}
+        (checkpoint / "state.json").write_text(json.dumps(state))
+        manifest["sha256"]["state.json"] = sha256(checkpoint / "state.json")
+        (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["report", str(run)]) == 0
+    capsys.readouterr()
+    code, printed = train()
+    assert (code, "done at 96 images" in printed.out) == (0, True)
+    assert json.loads((run / "config.json").read_text())["holdout"] == 0
+    code, printed = train()
+    assert (code, "all its images have been seen" in printed.out) == (0, True)

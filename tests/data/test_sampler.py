@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from nablagan.data import DRAWS, Dataset
-from nablagan.data.sampler import STREAMS, Sampler, permutation, seeded
+from nablagan.data.sampler import STREAMS, Sampler, heldout, members, permutation, seeded
+from nablagan.types import InputError
 
 COUNT = 37
 
@@ -120,3 +121,40 @@ def test_global_random_state_is_neither_used_nor_moved():
     assert_equal(sampler().batch(0), first)
     torch.manual_seed(1)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_held_out_samples_are_never_drawn_and_all_others_are():
+    held = heldout(COUNT, 5, 9).tolist()
+    assert len(set(held)) == 9
+    assert held == sorted(held)
+    assert members(COUNT, 5, 9).tolist() == sorted(set(range(COUNT)) - set(held))
+    order = [index for images_seen in range(0, 28 * 8, 8) for index in drawn(sampler(holdout=9).batch(images_seen))]
+    for epoch in range(8):
+        assert sorted(order[epoch * 28 : (epoch + 1) * 28]) == members(COUNT, 5, 9).tolist()
+
+
+def test_they_depend_on_the_seed_alone_and_fewer_are_among_more():
+    assert heldout(COUNT, 5, 9).tolist() == heldout(COUNT, 5, 9).tolist() != heldout(COUNT, 6, 9).tolist()
+    assert set(heldout(COUNT, 5, 4)) < set(heldout(COUNT, 5, 9))
+    for rank in (0, 1):
+        part = sampler(holdout=9, rank=rank, processes=2)
+        assert part.members.tolist() == sampler(holdout=9).members.tolist()
+
+
+def test_processes_share_the_batch_of_one_with_samples_held_out_too():
+    whole = sampler(holdout=9).batch(24)
+    parts = [sampler(holdout=9, rank=rank, processes=2).batch(24) for rank in (0, 1)]
+    assert torch.equal(torch.cat([part.real for part in parts]), whole.real)
+
+
+def test_nothing_held_out_draws_what_was_always_drawn():
+    """The permutation of all samples, place by place."""
+    order = permutation(COUNT, 5, 0)
+    assert drawn(sampler(holdout=0).batch(8)) == order[8:16].tolist()
+
+
+@pytest.mark.parametrize("holdout", [COUNT, COUNT + 1])
+def test_some_samples_must_be_left_to_train_on(holdout):
+    assert len(sampler(holdout=COUNT - 1).members) == 1
+    with pytest.raises(InputError, match=f"holdout is {holdout} of {COUNT} samples"):
+        sampler(holdout=holdout)

@@ -82,6 +82,18 @@ def test_only_the_leading_process_tells(alone: Path, together: Path):
     assert json.loads((together / "run/environment.json").read_text())["processes"] == 2
 
 
+def test_the_leading_process_probes_for_all(alone: Path, together: Path):
+    """Vital signs are taken on the run's own exam; an audit sees the leader's rows of the batch only."""
+    one, two = (events(place, "probe") for place in (alone, together / "run"))
+    for left, right in zip(one, two, strict=True):
+        assert left["measures"].keys() == right["measures"].keys()
+        vital = {name for name in left["measures"] if not name.startswith(("generator_", "discriminator_"))}
+        assert {name: right["measures"][name] for name in vital} == pytest.approx(
+            {name: left["measures"][name] for name in vital}, rel=1e-6, abs=1e-9
+        )
+    assert sum("generator_own" in event["measures"] for event in two) == 6
+
+
 def test_a_signal_to_one_process_stops_both_at_the_same_step(together: Path):
     for rank in (0, 1):
         outcome = json.loads((together / f"rank-{rank}.json").read_text())

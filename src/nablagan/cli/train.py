@@ -131,6 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nablagan.cli import display
     from nablagan.data import open_dataset
     from nablagan.training.engine import engine
+    from nablagan.training.restore import as_begun
     from nablagan.types import InputError
 
     options = _options(arguments)
@@ -149,6 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
             show_dry_run(resolved, dataset, here, arguments.json)
             return 0
         directory = arguments.out or next_directory(Path("runs"), dataset.name, resolved.recipe)
+        resolved = as_begun(resolved, directory)
         here.wait()
         return _train(resolved, directory, dataset, here, arguments)
 

@@ -91,7 +91,10 @@ class Sampler:
 
 
 def heldout(count: int, seed: int, holdout: int) -> np.ndarray:
-    """Indices of the `holdout` samples of `count` that the run of this seed never trains on, in ascending order."""
+    """Indices of the `holdout` samples of `count` that the run of this seed never trains on, in ascending order.
+
+    Fewer of them are a random part of more.
+    """
     return np.sort(torch.randperm(count, generator=seeded(seed, "holdout")).numpy()[:holdout])
 
 

@@ -17,8 +17,7 @@ def separability(first: Tensor, second: Tensor) -> float:
     0.875
     """
     _check(first=first, second=second)
-    apart = torch.sign(first.double().unsqueeze(1) - second.double())
-    return 0.5 + 0.5 * float(apart.mean())
+    return 0.5 + 0.5 * float(_sign(first.double().unsqueeze(1) - second.double()).mean())
 
 
 def sign_rate(real_logits: Tensor) -> float:
@@ -31,7 +30,7 @@ def sign_rate(real_logits: Tensor) -> float:
     0.5
     """
     _check(real_logits=real_logits)
-    return float(torch.sign(real_logits.double()).mean())
+    return float(_sign(real_logits.double()).mean())
 
 
 def overfitting(real_logits: Tensor, heldout_logits: Tensor, fake_logits: Tensor) -> float:
@@ -58,6 +57,11 @@ def logit_drift(real_logits: Tensor, fake_logits: Tensor) -> float:
     """
     _check(real_logits=real_logits, fake_logits=fake_logits)
     return float(real_logits.double().mean() + fake_logits.double().mean()) / 2
+
+
+def _sign(values: Tensor) -> Tensor:
+    """-1, 0 or 1; nan of nan, which torch.sign takes for 0."""
+    return torch.where(values.isnan(), values, values.sign())
 
 
 def _check(**logits: Tensor) -> None:

@@ -20,14 +20,15 @@ def energy_distance(first: Tensor, second: Tensor) -> float:
     """(2 E|x - y| - E|x - x'| - E|y - y'|) / E|y - y'| of x in `first` (n, d), y in `second` (m, d), n, m >= 2.
 
     Zero in expectation for samples of one distribution, and of them only (Szekely and Rizzo 2013); the means over
-    pairs leave out a sample with itself, so an estimate may be a little below zero. Unchanged by a common scale.
+    pairs leave out a sample with itself, so an estimate may be a little below zero. Unchanged by a common scale; nan
+    where the samples of `second` are all alike.
 
     >>> energy_distance(torch.tensor([[0.0], [2.0]]), torch.tensor([[0.0], [2.0]]))
     -1.0
     """
     scale = mean_distance(second)
     between = torch.cdist(first, second).mean().item()
-    return (2 * between - mean_distance(first) - scale) / scale
+    return (2 * between - mean_distance(first) - scale) / scale if scale else float("nan")
 
 
 def mean_distance(points: Tensor) -> float:

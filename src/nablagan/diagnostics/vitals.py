@@ -42,8 +42,9 @@ def vital_signs(game: Game, exam: Exam) -> dict[str, float]:
     - `overfitting`: r_v, `sign_rate`: r_t, `drift`: mean of all logits (`diagnostics.overlap`)
     - `generator_signal`: mean norm of a sample's gradient dL_G/dG(z), what the generator has to learn from
 
-    `memorisation` and `overfitting` are missing without held-out samples. Costs two generated batches, three judged
-    ones and one gradient in the samples: less than half a step of training with gradient penalties.
+    `memorisation` and `overfitting` are missing without held-out samples, `diversity` and `sample_distance` where all
+    real samples are alike. Costs two generated batches, three judged ones and one gradient in the samples: less than
+    half a step of training with gradient penalties.
     """
     batch = exam.batch
     with frozen(*game.players):
@@ -56,13 +57,14 @@ def vital_signs(game: Game, exam: Exam) -> dict[str, float]:
             heldout = None if exam.heldout is None else _judged(discriminator, exam.heldout, exam.heldout_label)
         signal = _signal(game, discriminator, made, batch)
     found = {
-        "diversity": paired_distance(first, second) / exam.real_spread,
-        "sample_distance": energy_distance(torch.cat([first, second]), exam.reference),
         "overlap": separability(real_logits, fake_logits),
         "sign_rate": sign_rate(real_logits),
         "drift": logit_drift(real_logits, fake_logits),
         "generator_signal": signal,
     }
+    if exam.real_spread > 0:
+        found["diversity"] = paired_distance(first, second) / exam.real_spread
+        found["sample_distance"] = energy_distance(torch.cat([first, second]), exam.reference)
     if heldout is not None:
         found["memorisation"] = separability(real_logits, heldout)
         found["overfitting"] = overfitting(real_logits, heldout, fake_logits)

@@ -1,5 +1,6 @@
 """What a recipe is told: facts about the data and the device, and what the user chose instead of its defaults."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -80,7 +81,7 @@ class Options:
         numbers = ("images", "batch_size", "latent_size", "picture_images", "checkpoint_images")
         for name in (*numbers, "learning_rate", "discriminator_learning_rate"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{name.replace('_', ' ')} is {value}: give a number above 0")
         if (
             self.gamma is not None

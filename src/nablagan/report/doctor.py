@@ -97,7 +97,7 @@ def _confidence(event: Event) -> float:
 
 
 def _sure(event: Event) -> str:
-    return next(word for least, word in SURE if _confidence(event) >= least)
+    return next((word for least, word in SURE if _confidence(event) >= least), SURE[-1][1])
 
 
 def _list(value: Any) -> list[Any]:

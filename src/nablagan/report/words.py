@@ -1,6 +1,7 @@
 """Numbers and names as people read them."""
 
 import math
+import sys
 from typing import Any
 
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -37,6 +38,8 @@ def number(value: Any) -> str:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
+    if isinstance(value, int) and abs(value) > sys.float_info.max:  # JSON's integers have no end
+        return "-∞" if value < 0 else "∞"
     return f"{value:.4g}"
 
 

@@ -15,7 +15,16 @@ from nablagan.training.restore import read_json
 from nablagan.training.run import Run, from_json, to_json
 from nablagan.types import InputError
 
-MAY_CHANGE = ("images", "tick_images", "picture_images", "checkpoint_images", "keep_checkpoints", "data")
+MAY_CHANGE = (
+    "images",
+    "tick_images",
+    "picture_images",
+    "checkpoint_images",
+    "probe_images",
+    "audit_images",
+    "keep_checkpoints",
+    "data",
+)
 """Settings that may differ when a run goes on; what the data are is checked by their fingerprint."""
 HASHES = ("fingerprint", "content")
 """Of data.json: different whenever anything is."""

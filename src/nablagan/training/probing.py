@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nablagan.data.augment import DRAWS
 from nablagan.data.dataset import Dataset, to_tensor
 from nablagan.data.sampler import Sampler, heldout, seeded
 from nablagan.diagnostics import Exam, update_effects, vital_signs
@@ -88,11 +89,9 @@ def exam(state: State, dataset: Dataset, sampler: Sampler) -> Exam:
     draws = seeded(run.seed, "exam")
     order = torch.randperm(len(sampler.members), generator=draws).numpy()
     known = sampler.members[order]
-    chosen, unknown = known[:EXAMINED], heldout(len(dataset), run.seed, run.holdout)[:EXAMINED]
-    first = sampler.batch(0)
-    assert first.augmentation is not None
+    chosen, unknown = known[:EXAMINED], heldout(len(dataset), run.seed, min(run.holdout, EXAMINED))
     latents = torch.randn(2, len(chosen), run.latent_size, generator=draws).to(sampler.device, sampler.dtype)
-    uniform = torch.rand(len(chosen), first.augmentation.shape[1], generator=draws).to(sampler.device, sampler.dtype)
+    uniform = torch.rand(len(chosen), DRAWS, generator=draws).to(sampler.device, sampler.dtype)
     batch = Batch(sampler.real(chosen), latents[0], sampler.labels(chosen), augmentation=uniform)
     reference = coarse(sampler.real(known[:REFERENCE]))
     return Exam(

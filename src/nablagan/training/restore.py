@@ -1,7 +1,7 @@
 """A trained generator from its run directory."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,6 +11,19 @@ from nablagan.training.checkpoint import Checkpoint, load_checkpoint, load_newes
 from nablagan.training.run import Run, from_json
 from nablagan.training.sampling import latents, samples
 from nablagan.types import InputError
+
+
+def as_begun(run: Run, directory: Path) -> Run:
+    """The run, with as many samples held out as the directory's run was begun with, if there is one.
+
+    Their number follows from the data's, and runs have been begun before any were held out: it must not change when a
+    run goes on.
+    """
+    try:
+        kept = read_config(directory)
+    except InputError:  # a new run, or a damaged file: the checkpoints have the settings too, and the last word
+        return run
+    return replace(run, holdout=kept.holdout)
 
 
 @dataclass(frozen=True)

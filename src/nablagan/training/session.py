@@ -237,9 +237,15 @@ class Session:
 
     def _probe(self, start: Tensor | None) -> None:
         """The leading process takes what is due; where the players stood before the step is `start`."""
-        found = self.probes.found(start) if self.probes else {}
-        if found:
-            self.writer.report_probe(found)
+
+        def probing() -> None:
+            assert self.probes is not None, "the leading process has them"
+            if found := self.probes.found(start):
+                self.writer.report_probe(found)
+
+        intervals = filter(None, (self.run.probe_images, self.run.audit_images))
+        if any(self._crossed(interval) for interval in intervals):
+            self.lead(probing)
 
     def _answer_trouble(self) -> None:
         """Where something begins to be found, in every process: note it as a reason to stop, or raise Diverged."""

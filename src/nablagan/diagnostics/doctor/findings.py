@@ -14,6 +14,12 @@ class Evidence(NamedTuple):
     words: str
     """What the value means."""
 
+    def content(self) -> dict[str, Any]:
+        """As plain JSON: null for what is not finite, as in ticks and probes."""
+        numbers = {"value": self.value, "threshold": self.threshold}
+        finite = {name: number if math.isfinite(number) else None for name, number in numbers.items()}
+        return self._asdict() | finite
+
 
 class Advice(NamedTuple):
     """One change to make."""
@@ -37,7 +43,7 @@ class Finding(NamedTuple):
     def content(self) -> dict[str, Any]:
         """As plain JSON."""
         return self._asdict() | {
-            "evidence": [item._asdict() for item in self.evidence],
+            "evidence": [item.content() for item in self.evidence],
             "advice": {"words": self.advice.words, "options": list(self.advice.options)},
         }
 
