@@ -88,6 +88,8 @@ class Lines(Silent):
         self.run, self.directory = run, directory
         self.speed = Speed(run.images)
         self.told_at = time.monotonic()
+        self.vitals = ""
+        """The last probe's, in a few words."""
 
     def __enter__(self) -> "Lines":
         self.say(f"{self.run.recipe} on {self.run.data.source}, {self.run.images:,} images, in {self.directory}")
@@ -98,10 +100,12 @@ class Lines(Silent):
         self.speed.add(state.images_seen)
         if time.monotonic() - self.told_at >= FEW_SECONDS:
             self.told_at = time.monotonic()
-            self.say(f"{state.images_seen:,}/{self.run.images:,} images  {self.speed}  {figures(state)}")
+            self.say(f"{state.images_seen:,}/{self.run.images:,} images  {self.speed}  {figures(state)}{self.vitals}")
 
     def event(self, event: dict[str, Any]) -> None:
-        """A line for what went wrong or was resumed."""
+        """A line for what went wrong, was found or resumed; a probe's figures go into the progress line."""
+        if event["kind"] == "probe":
+            self.vitals = vitals(event["measures"]) or self.vitals
         if event["kind"] in TOLD:
             self.say(TOLD[event["kind"]](event))
 
@@ -132,7 +136,7 @@ class Bar(Lines):
     def step(self, state: "State") -> None:
         """Move the bar."""
         self.speed.add(state.images_seen)
-        self.bars.update(self.task, completed=state.images_seen, text=f"{self.speed}  {figures(state)}")
+        self.bars.update(self.task, completed=state.images_seen, text=f"{self.speed}  {figures(state)}{self.vitals}")
 
     def say(self, line: str) -> None:
         """Print the line above the bar."""
@@ -172,3 +176,10 @@ def figures(state: "State") -> str:
         f"{player} {state.measures[loss]:.3f} |∇| {state.measures[norm]:.2g}" for player, (loss, norm) in names.items()
     )
     return "  ".join(parts)
+
+
+def vitals(measures: dict[str, Any]) -> str:
+    """What the last probe saw, in a few words; empty for an audit alone."""
+    names = {"variety": "diversity", "distance": "sample_distance", "ranking": "overlap"}
+    parts = [f"{word} {measures[name]:.2f}" for word, name in names.items() if measures.get(name) is not None]
+    return f"  {'  '.join(parts)}" if parts else ""

@@ -190,13 +190,15 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
 
 def _tell(result: "Result", directory: Path, as_json: bool) -> None:
     """Write the report and say where it is."""
-    from nablagan.report import read_run, write_page
+    from nablagan.report import probes_share, read_run, standing, verdict, write_page
 
-    page = write_page(read_run(directory))
+    record = read_run(directory)
+    page, cost = write_page(record), probes_share(record)
     if as_json:
         import json
 
         content = {"directory": str(directory), "report": str(page), "status": result.status, "reason": result.reason}
+        content |= {"probes_share": cost, "findings": [found["disease"] for found in standing(record)]}
         print(json.dumps(content | {"images_seen": result.images_seen}))
         return
     if result.status == "failed":
@@ -204,6 +206,8 @@ def _tell(result: "Result", directory: Path, as_json: bool) -> None:
         print(f"nablagan: training failed: {result.reason}; {remedy}", file=sys.stderr)
     reason = f" ({result.reason})" if result.reason and result.status != "failed" else ""
     print(f"{result.status} at {result.images_seen:,} images{reason}")
+    if cost is not None:
+        print(f"probes: {100 * cost:.1f} % of the training time; {verdict(record)}")
     print(f"report: {page}")
     print(f"next:   nablagan sample {shlex.quote(str(directory))} --count 64 --out samples")
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nablagan.diagnostics.evaluating import check_points, embedded, field_at, gradient_at, losses_at
+from nablagan.diagnostics.gradients import cosine
 from nablagan.game import Game
 from nablagan.types import Batch
 
@@ -81,11 +82,6 @@ def _side(
         gradient.dot(parts[1 - player]),
         alone[player][player] - before[player],
         alone[1 - player][player] - before[player],
-        _cosine(parts[player], -own),
-        _cosine(own.split(game.sizes)[player], after),
     )
-    return PlayerEffects(*torch.stack(values).tolist())
-
-
-def _cosine(first: Tensor, second: Tensor) -> Tensor:
-    return first.dot(second) / (first.norm() * second.norm())
+    first, second = cosine(parts[player], -own), cosine(own.split(game.sizes)[player], after)
+    return PlayerEffects(*torch.stack(values).tolist(), update_cosine=first, successive_cosine=second)

@@ -1,6 +1,7 @@
 """The report of a run: one HTML page, drawn from nothing but the run directory."""
 
+from nablagan.report.doctor import probes_share, standing, verdict
 from nablagan.report.page import write_page, write_report
 from nablagan.report.record import RunRecord, read_run
 
-__all__ = ["RunRecord", "read_run", "write_page", "write_report"]
+__all__ = ["RunRecord", "probes_share", "read_run", "standing", "verdict", "write_page", "write_report"]

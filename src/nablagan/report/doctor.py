@@ -5,7 +5,7 @@ from typing import Any
 from nablagan.report.commands import changed_command
 from nablagan.report.markup import Markup, join, tag
 from nablagan.report.record import Event, RunRecord
-from nablagan.report.series import is_finite
+from nablagan.report.series import is_finite, stage_seconds
 from nablagan.report.words import full_count, number, plural, title_case
 
 SURE = ((0.8, "sure"), (0.65, "likely"), (0.0, "possible"))
@@ -27,6 +27,25 @@ def doctors_findings(record: RunRecord) -> Markup:
         tag("div", *cards, class_="findings") if cards else "",
         tag("ul", *past, class_="notes card") if past else "",
     )
+
+
+def standing(record: RunRecord) -> list[Event]:
+    """The findings that have been raised and not cleared, the surest first."""
+    return sorted_findings(record.of_kind("finding"))[0]
+
+
+def verdict(record: RunRecord) -> str:
+    """What the doctor says in one line."""
+    titles = [str(found.get("title")) for found in standing(record)]
+    return (
+        f"the doctor found: {', '.join(titles)} (the report says more)" if titles else "the doctor found nothing wrong"
+    )
+
+
+def probes_share(record: RunRecord) -> float | None:
+    """The part of the training time that probes took; None for a run without probes."""
+    seconds = stage_seconds(record.ticks)
+    return seconds["probes"] / sum(seconds.values()) if seconds.get("probes") else None
 
 
 def sorted_findings(events: list[Event]) -> tuple[list[Event], list[Event]]:

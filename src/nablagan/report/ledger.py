@@ -12,6 +12,7 @@ STAGES = {
     "discriminator": "gradients and steps of the discriminator, penalties included",
     "generator": "gradients and steps of the generator",
     "averages": "moving averages of the generator",
+    "probes": "looking at the game: vital signs and audits of updates",
     "pictures": "drawing samples",
     "checkpoints": "saving checkpoints",
     "metrics": "measuring the quality of samples",

@@ -8,6 +8,8 @@ from nablagan.penalties import name_of
 from nablagan.training.run import PenaltySettings, Run
 
 GAMMA_AT_32, GAMMA_OF_POINTS = 1.0, 0.1
+RATES, USUAL_RATE = {"r3gan": 2e-4, "points": 1e-3, "strided": 2e-3}, 2e-3
+"""What the recipes begin with."""
 GRADIENT_PENALTIES = ("r1", "r2", "zero_centred", "one_centred", "wgan_gp", "dragan")
 
 
@@ -25,6 +27,7 @@ def circumstances(run: Run, shape: tuple[int, ...], count: int) -> Circumstances
         gamma=gamma or None,
         gamma_follows=any(isinstance(s.weight, Balanced) for s in chosen),
         recommended_gamma=usual_gamma(shape),
+        recommended_rate=RATES.get(run.recipe, USUAL_RATE),
         generator_learning_rate=run.generator_adam.learning_rate(0),
         discriminator_learning_rate=run.discriminator_adam.learning_rate(0),
         beta1=run.generator_adam.beta1,

@@ -61,6 +61,8 @@ class Circumstances(NamedTuple):
     """Whether that weight sets itself."""
     recommended_gamma: float = 1.0
     """What the recipes would take for these data."""
+    recommended_rate: float = 2e-3
+    """The recipe's own learning rate."""
     generator_learning_rate: float = 0.0
     discriminator_learning_rate: float = 0.0
     """At the start."""

@@ -12,6 +12,10 @@ from nablagan.diagnostics.doctor import advice
 from nablagan.diagnostics.doctor.findings import Advice, Circumstances, Evidence, Sign
 from nablagan.diagnostics.doctor.history import History
 
+WARM_UP = 6
+"""Probes before which samples are too raw to be judged."""
+NORMS = ("generator_gradient_norm", "discriminator_gradient_norm")
+LOGISTIC = ("minimax", "non_saturating", "relativistic", "relativistic_average")
 INDISTINCT = math.log(2)
 """The separation where the discriminator cannot tell real from generated."""
 
@@ -39,12 +43,14 @@ def above(value: float, threshold: float) -> float:
 
 def mode_collapse(history: History, circumstances: Circumstances) -> Sign | None:
     """Samples of a class resemble each other far more than real ones do."""
-    value, threshold = history.recent("diversity"), 0.3
+    if history.count("diversity") < WARM_UP:
+        return None
+    value, threshold = history.recent("diversity"), 0.45
     words = f"two generated samples of a class lie {value:.2f} times as far apart as two real ones"
     return Sign(below(value, threshold), (Evidence("diversity", value, threshold, words),))
 
 
-def discriminator_overfitting(history: History, circumstances: Circumstances) -> Sign | None:
+def overfitting(history: History, circumstances: Circumstances) -> Sign | None:
     """The discriminator ranks samples that it was trained on above others of the same kind."""
     value = history.recent("memorisation", 5)
     threshold = 0.5 + max(0.2, 2.5 * circumstances.ranking_error)
@@ -54,60 +60,72 @@ def discriminator_overfitting(history: History, circumstances: Circumstances) ->
 
 def vanishing_signal(history: History, circumstances: Circumstances) -> Sign | None:
     """The gradient that reaches the generator's samples has all but gone."""
-    value, threshold = history.recent("generator_signal"), 0.02 * history.early("generator_signal")
-    words = (
-        f"the loss's gradient at a generated sample is {value:.2g}, {history.early('generator_signal'):.2g} at first"
-    )
+    first = history.early("generator_signal")
+    value, threshold = history.recent("generator_signal"), 0.02 * first
+    words = f"the loss's gradient at a generated sample is {value:.2g}, it was {first:.2g} at first"
     return Sign(below(value, threshold), (Evidence("generator_signal", value, threshold, words),))
 
 
 def discriminator_wins(history: History, circumstances: Circumstances) -> Sign | None:
-    """The discriminator ranks nearly every real sample above every generated one, and does so surely."""
-    value, threshold = history.recent("overlap", 5), 0.995
+    """The discriminator ranks nearly every real sample above every generated one, for long."""
+    if history.count("overlap") < WARM_UP:
+        return None
+    value, threshold = history.recent("overlap", 5), 0.997
     words = f"the discriminator ranks a real sample above a generated one in {100 * value:.1f} % of pairs"
     return Sign(below(1 - value, 1 - threshold), (Evidence("overlap", value, threshold, words),))
 
 
-def rotation(history: History, circumstances: Circumstances) -> Sign | None:
+def chase(history: History, circumstances: Circumstances) -> Sign | None:
     """The players chase each other: the discriminator judges where the generator was."""
     values = history.values.get("overlap", [])[-6:]
     if len(values) < 6:
         return None
-    value, threshold = sum(value < 0.5 for value in values), 2
+    value = sum(value < 0.5 for value in values)
     words = f"at {value} of the last 6 probes the discriminator ranked generated samples above real ones"
-    return Sign(above(value, threshold), (Evidence("overlap", min(values), 0.5, words),))
+    return Sign(above(value, 3), (Evidence("overlap", min(values), 0.5, words),))
+
+
+def rotation(history: History, circumstances: Circumstances) -> Sign | None:
+    """Samples come near the data and leave them again: the players go round the solution, or run away from it."""
+    values = history.values.get("sample_distance", [])
+    if len(values) < WARM_UP:
+        return None
+    near, value = min(values[:-1]), history.recent("sample_distance")
+    threshold = max(3 * near, 0.12)
+    words = f"generated samples lie {value:.2f} of the data's own spread away from real ones; they had been as near as"
+    evidence = Evidence("sample_distance", value, threshold, f"{words} {near:.2f}")
+    return Sign(above(value, threshold), (evidence,))
 
 
 def penalty_dominates(history: History, circumstances: Circumstances) -> Sign | None:
     """The penalty keeps the discriminator from seeing a difference that is there."""
-    separation, distance = history.recent("separation"), history.recent("sample_distance")
-    words = f"the discriminator tells the two apart by {max(separation - INDISTINCT, 0.0):.2g} only"
+    apart, distance = history.recent("separation") - INDISTINCT, history.recent("sample_distance")
+    if circumstances.gamma is None or history.count("sample_distance") < WARM_UP:
+        return None
+    words = f"the discriminator tells the two apart by {max(apart, 0.0):.2g} only (separation less log 2)"
     far = f"while generated samples lie {distance:.2f} of the data's own spread away from real ones"
-    strength = min(below(max(separation - INDISTINCT, 1e-9), 0.05), above(distance, 0.1))
     evidence = (
-        Evidence("separation", separation, INDISTINCT + 0.05, words),
-        Evidence("sample_distance", distance, 0.1, far),
+        Evidence("separation", apart + INDISTINCT, INDISTINCT + 0.05, words),
+        Evidence("sample_distance", distance, 0.12, far),
     )
-    return Sign(strength, evidence)
+    return Sign(min(below(max(apart, 1e-9), 0.05), above(distance, 0.12)), evidence)
 
 
 def steps_too_long(history: History, circumstances: Circumstances) -> Sign | None:
-    """An update overshoots: the field on the same batch has turned round after it."""
-    names = ("generator_successive_cosine", "discriminator_successive_cosine")
-    name = min(names, key=lambda name: history.recent(name, 2))
-    value, threshold = history.recent(name, 2), -0.4
-    words = (
-        f"after a step the {name.split('_')[0]}'s gradient on the same batch points back, at a cosine of {value:.2f}"
-    )
-    return Sign(above(-value, -threshold), (Evidence(name, value, threshold, words),))
+    """A player's updates do not lower its own loss by what its gradient promises: they overshoot."""
+    names = ("generator_own_ratio", "discriminator_own_ratio")
+    name = min(names, key=lambda name: history.recent(name))
+    value, threshold = history.recent(name), 0.25
+    player = name.split("_")[0]
+    words = f"the {player}'s updates change its loss by {value:.2f} of what its gradient promises"
+    return Sign(below(value, threshold), (Evidence(name, value, threshold, words),))
 
 
 def exploding(history: History, circumstances: Circumstances) -> Sign | None:
     """A gradient has grown by orders of magnitude, or a number is no longer finite."""
-    names = [name for name in ("generator_gradient_norm", "discriminator_gradient_norm") if history.count(name) >= 5]
-    if not names:
+    growth = {name: history.recent(name) / history.early(name) for name in NORMS if history.early(name) > 0}
+    if not growth:
         return None
-    growth = {name: history.recent(name) / max(history.early(name), 1e-12) for name in names}
     name = max(growth, key=growth.__getitem__)
     value, threshold = history.recent(name), 30 * history.early(name)
     words = f"the {name.replace('_', ' ')} is {value:.2g}, {growth[name]:.0f} times what it was at first"
@@ -116,45 +134,34 @@ def exploding(history: History, circumstances: Circumstances) -> Sign | None:
 
 def dead_player(history: History, circumstances: Circumstances) -> Sign | None:
     """A player's gradient is gone."""
-    names = [name for name in ("generator_gradient_norm", "discriminator_gradient_norm") if history.count(name) >= 5]
-    if not names:
+    shrunk = {name: history.recent(name) / history.early(name) for name in NORMS if history.early(name) > 0}
+    if not shrunk:
         return None
-    name = min(names, key=lambda name: history.recent(name) / max(history.early(name), 1e-30))
+    name = min(shrunk, key=shrunk.__getitem__)
     value, threshold = history.recent(name), 1e-3 * history.early(name)
-    words = (
-        f"the {name.replace('_', ' ')} is {value:.2g}, {history.early(name):.2g} at first: it learns nothing any more"
-    )
+    words = f"the {name.replace('_', ' ')} is {value:.2g}, it was {history.early(name):.2g} at first"
     return Sign(below(value, threshold), (Evidence(name, value, threshold, words),))
 
 
 def saturated_logits(history: History, circumstances: Circumstances) -> Sign | None:
-    """Logits so large that the loss's derivative is a denormal number, or zero."""
-    value, threshold = abs(history.recent("real_logits") - history.recent("fake_logits")), 40.0
-    words = f"real and generated logits lie {value:.3g} apart"
-    return Sign(above(value, threshold), (Evidence("real_logits", value, threshold, words),))
-
-
-def leaving_the_data(history: History, circumstances: Circumstances) -> Sign | None:
-    """Generated samples move away from the real ones again."""
-    course = history.rolling("sample_distance")
-    if len(course) < 4:
+    """Logits so far apart that the loss's derivative is a denormal number, or zero."""
+    if circumstances.loss not in LOGISTIC:
         return None
-    best, value = min(course), course[-1]
-    threshold = max(2 * best, best + 0.04)
-    words = f"generated samples lie {value:.3f} of the data's spread away from real ones, {best:.3f} at best before"
-    return Sign(above(value, threshold), (Evidence("sample_distance", value, threshold, words),))
+    value, threshold = history.recent("real_logits") - history.recent("fake_logits"), 40.0
+    words = f"real and generated logits lie {value:.3g} apart: the loss is flat there"
+    return Sign(above(value, threshold), (Evidence("real_logits", value, threshold, words),))
 
 
 RULES = (
     Rule("exploding", "a gradient explodes", exploding, advice.shorter_steps, 1),
-    Rule("dead_player", "a player is dead", dead_player, advice.livelier_loss),
-    Rule("saturated_logits", "the logits are saturated", saturated_logits, advice.more_penalty),
+    Rule("saturated_logits", "the logits are saturated", saturated_logits, advice.slower_or_livelier, 2),
+    Rule("dead_player", "a player is dead", dead_player, advice.slower_or_livelier),
     Rule("vanishing_signal", "the generator's signal vanishes", vanishing_signal, advice.livelier_loss),
-    Rule("mode_collapse", "samples collapse onto few", mode_collapse, advice.more_penalty),
-    Rule("overfitting", "the discriminator learns by heart", discriminator_overfitting, advice.augmentation),
-    Rule("rotation", "the players chase each other", rotation, advice.more_penalty),
-    Rule("discriminator_wins", "the discriminator wins", discriminator_wins, advice.more_penalty),
+    Rule("overfitting", "the discriminator learns by heart", overfitting, advice.augmentation),
+    Rule("mode_collapse", "samples collapse onto few", mode_collapse, advice.against_collapse),
     Rule("penalty_dominates", "the penalty dominates", penalty_dominates, advice.less_penalty),
-    Rule("steps_too_long", "the steps are too long", steps_too_long, advice.shorter_steps, 2),
-    Rule("leaving_the_data", "samples move away from the data", leaving_the_data, advice.shorter_steps),
+    Rule("chase", "the players chase each other", chase, advice.more_penalty),
+    Rule("discriminator_wins", "the discriminator wins", discriminator_wins, advice.hold_back),
+    Rule("steps_too_long", "the steps are too long", steps_too_long, advice.shorter_steps, 4),
+    Rule("rotation", "the players rotate", rotation, advice.more_penalty),
 )

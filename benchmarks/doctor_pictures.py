@@ -1,0 +1,68 @@
+"""Pictures of real diseases for docs/diagnosis.md, from the runs of benchmarks/doctor.py.
+
+    python benchmarks/doctor_pictures.py --results doctor.jsonl --out docs/images
+
+For each disease that was the first finding of some run: the measure that it was told by with its threshold and the
+moment at which the doctor spoke, and quality through time, of that run and of the one with the doctor's advice.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from doctor import BY_NAME, circumstances_of, findings, quality, rows
+
+SIZE, DPI = (9.0, 2.7), 80
+
+
+def draw(row: dict[str, Any], cure: dict[str, Any] | None, moment: int, finding: Any) -> Figure:
+    """Two panels: the evidence, and quality."""
+    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    evidence, course = figure.subplots(1, 2)
+    measure, _, threshold, _ = finding.evidence[-1]
+    for run, colour, label in ((row, "#b3261e", "failed"), (cure, "#10794f", "with the advice")):
+        if run is None:
+            continue
+        points = [(e["images_seen"], e["measures"].get(measure)) for e in run["events"]]
+        points = [(x, y) for x, y in points if y is not None]
+        evidence.plot(*zip(*points, strict=True), color=colour, linewidth=1.3, label=label)
+        course.plot([x for x, _ in run["quality"]], quality(run), color=colour, linewidth=1.6, label=label)
+    evidence.axhline(threshold, color="#777777", linestyle="--", linewidth=0.9)
+    for axes, title in ((evidence, measure.replace("_", " ")), (course, "quality, 1 - d/d(untrained)")):
+        axes.axvline(moment, color="#1d5fd1", linestyle=":", linewidth=1.2)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("images seen", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    course.set_ylim(-0.3, 1.0)
+    course.legend(fontsize=8, frameon=False, loc="lower right")
+    return figure
+
+
+def main() -> None:
+    """Write doctor-DISEASE.png for each, and print what each shows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    found = rows(arguments.results)
+    cures = {(row["setting"], row["seed"]): row for row in found if row.get("cure")}
+    drawn: dict[str, bool] = {}
+    for row in (row for row in found if not row.get("cure") and not row["healthy"]):
+        setting = BY_NAME[row["setting"]]
+        raised = findings(row, circumstances_of(setting, setting.options))
+        cure = cures.get((row["setting"], row["seed"]))
+        if not raised or drawn.get(raised[0][1].disease, False) or (raised[0][1].disease in drawn and cure is None):
+            continue
+        moment, finding = raised[0]
+        drawn[finding.disease] = cure is not None
+        draw(row, cure, moment, finding).savefig(arguments.out / f"doctor-{finding.disease}.png")
+        words = "; ".join(evidence.words for evidence in finding.evidence)
+        change = " ".join(finding.advice.options)
+        print(f"{finding.disease}: {row['setting']}, seed {row['seed']}, at {moment:,} images: {words}. {change}")
+
+
+if __name__ == "__main__":
+    main()
