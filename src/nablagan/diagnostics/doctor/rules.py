@@ -45,7 +45,7 @@ def mode_collapse(history: History, circumstances: Circumstances) -> Sign | None
     """Samples of a class resemble each other far more than real ones do."""
     if history.count("diversity") < WARM_UP:
         return None
-    value, threshold = history.recent("diversity"), 0.45
+    value, threshold = history.recent("diversity"), 0.55
     words = f"two generated samples of a class lie {value:.2f} times as far apart as two real ones"
     return Sign(below(value, threshold), (Evidence("diversity", value, threshold, words),))
 
@@ -115,7 +115,7 @@ def steps_too_long(history: History, circumstances: Circumstances) -> Sign | Non
     """A player's updates do not lower its own loss by what its gradient promises: they overshoot."""
     names = ("generator_own_ratio", "discriminator_own_ratio")
     name = min(names, key=lambda name: history.recent(name))
-    value, threshold = history.recent(name), 0.25
+    value, threshold = history.recent(name), 0.15
     player = name.split("_")[0]
     words = f"the {player}'s updates change its loss by {value:.2f} of what its gradient promises"
     return Sign(below(value, threshold), (Evidence(name, value, threshold, words),))
