@@ -80,14 +80,18 @@ def test_the_numbers_are_those_of_the_library(run, capsys, tmp_path):
     assert (content["path_length"]["pairs"], content["report"]) == (200, None)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_others(run, capsys, tmp_path):
-    files = []
+def test_the_same_seed_gives_the_same_pictures_and_another_others(run, capsys, tmp_path):
+    """Up to rounding, which depends on where in memory a tensor lies."""
+    found = []
     for index, seed in enumerate("001"):
         out = tmp_path / str(index)
-        explained(run, capsys, "--count", "1", "--samples", "2", "--seed", seed, "--out", str(out))
-        files.append({file.name: file.read_bytes() for file in out.iterdir()})
-    assert files[0] == files[1]
-    assert files[0]["local-most.png"] != files[2]["local-most.png"]
+        content = explained(run, capsys, "--count", "1", "--samples", "2", "--seed", seed, "--out", str(out))
+        pixels = np.asarray(Image.open(out / "local-most.png"), int)
+        found.append((np.array(content["groups"][2]["directions"]), pixels))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-5)
+    assert np.abs(found[0][1] - found[1][1]).max() <= 2
+    assert np.abs(found[0][0] - found[2][0]).max() > 1e-2
+    assert found[0][1].shape != found[2][1].shape or np.abs(found[0][1] - found[2][1]).max() > 50
 
 
 def test_one_class_and_an_early_checkpoint(run, capsys, tmp_path):

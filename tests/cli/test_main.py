@@ -79,6 +79,7 @@ def test_wrong_input_is_one_line_and_exit_2(tmp_path, capsys):
         ["train", "--batch", "0"],
         ["train", "--tensorboard", "--data", "builtin:nosuch"],
         ["sample", str(tmp_path)],
+        ["explain", str(tmp_path)],
         ["report", str(tmp_path)],
         ["data", str(tmp_path / "empty")],
     ):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nablagan.cli.explanation import Progress, Request
+    from nablagan.cli.directions import Request
+    from nablagan.cli.explanation import Progress
 
 HELP = "show what the generator does along directions of its latent space: strips of images, derivatives, numbers"
 EPILOG = """examples:
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> "Request":
-    from nablagan.cli.explanation import Request
+    from nablagan.cli.directions import Request
     from nablagan.cli.sample import class_index
     from nablagan.training.restore import load_generator
 
@@ -71,12 +72,15 @@ def _progress(quiet: bool) -> "Iterator[Progress]":
     """A bar where people watch standard error, else a line for each part; nothing for programs."""
     from nablagan.cli.display import data_progress, is_watched
 
-    def say(done: int, total: int, text: str) -> None:
-        if not quiet and not is_watched() and sys.stderr is not None and done < total:
-            print(f"{done + 1}/{total} {text}", file=sys.stderr, flush=True)
-
     with data_progress(quiet) as bar:
-        yield bar or say
+
+        def show(done: int, total: int, text: str) -> None:
+            if bar:
+                bar(done, total, "explaining")
+            elif not quiet and not is_watched() and sys.stderr is not None and done < total:
+                print(f"{done + 1}/{total} {text}", file=sys.stderr, flush=True)
+
+        yield show
 
 
 def _tell(arguments: argparse.Namespace, content: dict[str, Any], out: Path, report: Path | None) -> None:

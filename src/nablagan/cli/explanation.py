@@ -1,78 +1,26 @@
-"""What `nablagan explain` finds and draws: groups of directions, each a picture and its numbers."""
+"""What `nablagan explain` writes: a picture of each group of directions, and explain.json with all numbers."""
 
 import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from nablagan import latent as ways
+from nablagan.cli.directions import Group, Request, averaged, local, principal, weights
 from nablagan.data.strips import full_colour, strip_picture
 from nablagan.training.files import write_bytes, write_picture
-from nablagan.training.restore import Trained
-from nablagan.training.sampling import latents, samples
+from nablagan.training.sampling import samples
 from nablagan.types import InputError
 
 FORMAT = 1
 """Version of explain.json."""
 AMOUNTS = (-3.0, -2.25, -1.5, -0.75, 0.0, 0.75, 1.5, 2.25, 3.0)
 """Steps along a direction, in standard deviations of the latent."""
-ACTIVATIONS, PAIRS, CONDITIONED, MOST_SAMPLES = 1_000, 200, 8, 10
-"""Latents of the principal components, of the path length, of the condition number; rows of other samples."""
-NONLINEAR = ("stages.0", "hidden")
-"""Where our players have passed their first nonlinearity: from the first weight itself GANSpace would be SeFa."""
+PAIRS, CONDITIONED, MOST_DIRECTIONS = 200, 8, 32
+"""Pairs of latents of the path length, latents of the condition number; directions of a kind, at most."""
+LOOKING_INSIDE = {principal: "ganspace", weights: "sefa"}
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to explain."""
-
-    trained: Trained
-    count: int
-    seed: int
-    samples: int
-    label: int | None
-    """One class, or None: classes in turn where the run has any."""
-
-    def latents(self, count: int, stream: int = 0) -> Tensor:
-        """(count, d): the first ones of a pool that is drawn whole, as fewer draws would be other ones."""
-        size = self.trained.run.latent_size
-        pool = latents(max(ACTIVATIONS, 2 * size, self.samples), size, self.seed + stream)
-        return pool[:count].to(self.trained.run.torch_dtype)
-
-    def labels(self, count: int) -> Tensor | None:
-        """Classes of that many samples."""
-        if not self.trained.run.conditional:
-            return None
-        classes = len(self.trained.classes)
-        return torch.arange(count) % classes if self.label is None else torch.full((count,), self.label)
-
-    def class_of(self, label: Tensor | None, row: int) -> str | None:
-        """The name of a sample's class."""
-        return None if label is None else self.trained.classes[int(label[row])]
-
-
-@dataclass
-class Group:
-    """Directions of one method and what they are shown on."""
-
-    name: str
-    title: str
-    words: str
-    directions: Tensor
-    values: list[float]
-    value: str
-    """What the values are; empty where the rows are other samples of one direction."""
-    latent: Tensor
-    """(1, d), or (rows, d) with one for each row."""
-    label: Tensor | None
-    titles: list[str]
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def explain(request: Request, out: Path, progress: Progress) -> dict[str, Any]:
@@ -82,21 +30,21 @@ def explain(request: Request, out: Path, progress: Progress) -> dict[str, Any]:
     """
     _check(request)
     out.mkdir(parents=True, exist_ok=True)
-    stages = (_local, _averaged, _principal, _weights)
+    stages = (local, averaged, principal, weights)
     content = _head(request)
     for done, stage in enumerate(stages):
-        progress(done, len(stages) + 1, f"directions: {stage.__name__.strip('_')}")
+        progress(done, len(stages) + 1, f"directions: {stage.__name__}")
         try:
             for group in stage(request):
                 content["groups"].append(_drawn(request, group, out))
         except InputError as error:
-            if stage is not _weights:  # a generator of other people's need not begin with a linear layer
+            if stage not in LOOKING_INSIDE:  # a generator of other people's may have no layer that they apply to
                 raise
-            content["left_out"]["sefa"] = str(error)
+            content["left_out"][LOOKING_INSIDE[stage]] = str(error)
     progress(len(stages), len(stages) + 1, "path length")
     content |= _measures(request)
     write_bytes(out / "explain.json", json.dumps(_plain(content), indent=1, allow_nan=False).encode())
-    progress(1, 1, "done")
+    progress(len(stages) + 1, len(stages) + 1, "")
     return _plain(content)
 
 
@@ -104,8 +52,8 @@ def _check(request: Request) -> None:
     size = request.trained.run.latent_size
     if len(request.trained.shape) != 3:
         raise InputError("this run makes points, and explain draws images: use nablagan.latent in a program")
-    if not 1 <= request.count <= min(size, 32):
-        raise InputError(f"count is {request.count}: give 1 to {min(size, 32)} directions")
+    if not 1 <= request.count <= min(size, MOST_DIRECTIONS):
+        raise InputError(f"count is {request.count}: give 1 to {min(size, MOST_DIRECTIONS)} directions")
     for name, value, least in (("samples", request.samples, 1), ("seed", request.seed, 0)):
         if value < least:
             raise InputError(f"{name} is {value}: give a number of at least {least}")
@@ -128,95 +76,6 @@ def _head(request: Request) -> dict[str, Any]:
         "groups": [],
         "left_out": {},
     }
-
-
-def _local(request: Request) -> Iterator[Group]:
-    """At the first latent alone."""
-    latent, label = request.latents(1), request.labels(1)
-    found = ways.sensitive_directions(request.trained.generator, latent, label, request.count)
-    facts = _spectrum(found, request)
-    words = "Right singular vectors of the generator's Jacobian at the latent in the middle."
-    yield _valued(request, "local-most", "Most sensitive here", words, found.most, found.most_values, facts)
-    yield _valued(request, "local-least", "Least sensitive here", words, found.least, found.least_values, facts)
-
-
-def _averaged(request: Request) -> Iterator[Group]:
-    """Over all samples, then the first of them on other samples."""
-    latent, label = request.latents(request.samples), request.labels(request.samples)
-    found = ways.sensitive_directions(request.trained.generator, latent, label, request.count)
-    facts = _spectrum(found, request) | {"latents": request.samples}
-    words = f"The same, of the root of the mean of JᵀJ over {request.samples} latents: one direction for all samples."
-    yield _valued(request, "averaged-most", "Most sensitive on average", words, found.most, found.most_values, facts)
-    yield _valued(
-        request, "averaged-least", "Least sensitive on average", words, found.least, found.least_values, facts
-    )
-    yield _on_others(request, found.most[:1])
-
-
-def _on_others(request: Request, direction: Tensor) -> Group:
-    classes = len(request.trained.classes)
-    by_class = request.trained.run.conditional and request.label is None
-    rows = min(classes, MOST_SAMPLES) if by_class else min(6, MOST_SAMPLES)
-    latent, label = request.latents(rows), request.labels(rows)
-    names = [request.class_of(label, row) if by_class else f"sample {row + 1}" for row in range(rows)]
-    return Group(
-        "averaged-samples",
-        "The first of them on other samples",
-        "One direction, other latents" + (" and every class in turn." if by_class else "."),
-        direction,
-        [],
-        "",
-        latent,
-        label,
-        [str(name) for name in names],
-    )
-
-
-def _principal(request: Request) -> Iterator[Group]:
-    count = max(ACTIVATIONS, 2 * request.trained.run.latent_size)
-    parts = dict(request.trained.generator.named_modules())
-    layer = next((path for path in NONLINEAR if path in parts), None)
-    found = ways.principal_directions(
-        request.trained.generator, request.latents(count), request.labels(count), request.count, layer, request.seed
-    )
-    words = (
-        f"Principal components of the activations of {found.layer} over {count} latents, carried back to the latent."
-    )
-    facts = {"layer": found.layer, "latents": count}
-    group = _valued(request, "ganspace", "GANSpace (PCA)", words, found.directions, found.values, facts)
-    group.value = "share of variance"
-    group.titles = [f"{100 * value:.1f} %" for value in group.values]
-    yield group
-
-
-def _weights(request: Request) -> Iterator[Group]:
-    found = ways.weight_directions(
-        request.trained.generator,
-        request.latents(1),
-        request.labels(1),
-        min(request.count, request.trained.run.latent_size),
-    )
-    words = (
-        f"Eigenvectors of AᵀA, A the latent's columns of the first weight ({found.layer}): the rest is not looked at."
-    )
-    yield _valued(request, "sefa", "SeFa", words, found.directions, found.values, {"layer": found.layer})
-
-
-def _valued(
-    request: Request, name: str, title: str, words: str, directions: Tensor, values: Tensor, facts: dict[str, Any]
-) -> Group:
-    """A group shown on the first latent, each row titled by its singular value."""
-    numbers = values.tolist()
-    titles = [f"{value:.3g}" for value in numbers]
-    latent, label = request.latents(1), request.labels(1)
-    return Group(name, title, words, directions, numbers, "singular value", latent, label, titles, facts)
-
-
-def _spectrum(found: ways.Sensitivity, request: Request) -> dict[str, Any]:
-    values = found.singular_values
-    side = max(math.prod(request.trained.shape), len(values))
-    condition = ways.condition(values, side, request.trained.run.torch_dtype)
-    return {"singular_values": values.tolist(), "condition_number": condition, "products": found.products}
 
 
 def _drawn(request: Request, group: Group, out: Path) -> dict[str, Any]:

@@ -87,7 +87,8 @@ def principal_directions(
     path, module = first_layer(generator, latent, label) if layer is None else _named(generator, layer)
     activations = _centred(_activations(generator, module, latent, label), label)
     number, width = activations.shape
-    checked_count(count, min(number - 1, width, latent.shape[1]), "fewer than the latents and the size of the latent")
+    spread = number - (1 if label is None else len(label.unique()))
+    checked_count(count, max(0, min(spread, width, latent.shape[1])), "the latents less their classes, or their size")
     values, components = leading_singular(
         activations.mm, activations.T.mm, width, count, OVERSAMPLING, ITERATIONS, seed
     )
