@@ -4,6 +4,7 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+from nablagan.report.diagnosis import diagnosis
 from nablagan.report.figures import curves_sections
 from nablagan.report.gallery import samples, through_time
 from nablagan.report.ledger import count_of_notes, notes, where_the_time_went
@@ -19,6 +20,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 MISSING = {
     "samples": "There are no sample pictures yet.",
     "curves": "There is nothing to draw yet: curves begin with the first tick in events.jsonl.",
+    "diagnosis": "",
     "through-time": "",
     "time": "",
 }
@@ -52,6 +54,7 @@ def page(record: RunRecord) -> Markup:
     curves, others = curves_sections(record)
     sections = [
         _section("samples", "Samples", samples(record)),
+        _section("diagnosis", "Diagnosis", diagnosis(record)),
         _section("curves", "Curves", curves),
         _section("others", "Other measures", others),
         _section("through-time", "Through time", through_time(record)),
@@ -75,6 +78,7 @@ def _contents(record: RunRecord, sections: list[Markup]) -> Markup:
     """Links to the sections that there are."""
     titles = {
         "samples": "Samples",
+        "diagnosis": "Diagnosis",
         "curves": "Curves",
         "through-time": "Through time",
         "time": "Time",
