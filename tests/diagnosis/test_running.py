@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from nablagan.cli.main import main
 from nablagan.data import open_dataset
@@ -14,7 +13,6 @@ from nablagan.diagnosis import diagnose
 from nablagan.diagnosis.running import command
 from nablagan.optim import Extragradient
 from nablagan.training.run import DataSettings
-from nablagan.types import InputError
 from runs import ALONE, go, points, points_run, snapshot
 
 
@@ -63,11 +61,13 @@ def test_the_audit_is_of_the_run_s_own_next_update(directory: Path) -> None:
         assert content["move"][player]["relative_length"] == pytest.approx(length, rel=1e-6)
 
 
-def test_the_first_checkpoint_has_no_path_and_another_update_its_own_words(tmp_path: Path) -> None:
-    go(tmp_path / "run", points_run(update=Extragradient, images=8, dtype="float64"), points())
+def test_another_update_is_linearised_as_a_simultaneous_step_in_float64_too(tmp_path: Path) -> None:
     np.save(tmp_path / "points.npy", points().samples)
-    with pytest.raises(InputError, match=r"cannot be opened again .*--data PATH"):
-        diagnose(tmp_path / "run", (), ALONE)
+    data = DataSettings(str(tmp_path / "points.npy"))
+    run = points_run(data=data, update=Extragradient, images=8, dtype="float64")
+    go(tmp_path / "run", run, open_dataset(tmp_path / "points.npy"))
+    (content,) = diagnose(tmp_path / "run", (), ALONE, samples=1, count=2)
+    assert (content["update"], content["move"]["linearised"]) == ("Extragradient", "simultaneous")
 
 
 def test_words_for_people_json_for_programs_and_one_line_for_errors(directory: Path, capsys: Any) -> None:
@@ -106,4 +106,3 @@ def test_the_command_is_the_run_s_own_with_one_change(tmp_path: Path) -> None:
     assert command(tmp_path, ["--gamma", "3"]) is None
     (tmp_path / "environment.json").unlink()
     assert command(tmp_path, ["--gamma", "3"]) is None
-    assert torch.get_default_dtype() == torch.float32

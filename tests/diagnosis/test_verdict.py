@@ -32,16 +32,44 @@ def told(game: Any, update: Any, rate: float, groups: int = 2) -> dict[str, Any]
 @pytest.mark.parametrize(
     ("game", "update", "rate", "kind", "words", "options"),
     [
-        (toys.bilinear(torch.eye(3).double()), optim.Simultaneous, 0.1, "rotating", "outwards", ["--update", "alternating"]),
-        (toys.bilinear(torch.eye(3).double()), optim.Alternating, 0.1, "rotating", "without", ["--update", "extragradient"]),
+        (
+            toys.bilinear(torch.eye(3).double()),
+            optim.Simultaneous,
+            0.1,
+            "rotating",
+            "outwards",
+            ["--update", "alternating"],
+        ),
+        (
+            toys.bilinear(torch.eye(3).double()),
+            optim.Alternating,
+            0.1,
+            "rotating",
+            "without",
+            ["--update", "extragradient"],
+        ),
         (toys.quadratic(1.0, 2.0, 0.3), optim.Alternating, 0.1, "converging", "die away", []),
         (toys.quadratic(1.0, 2.0, 0.3), optim.Simultaneous, 0.1, "converging", "die away", []),
-        (toys.quadratic(1.0, 5.0, 0.3), optim.Alternating, 0.5, "diverging", "discriminator", ["--discriminator-learning-rate", "0.17"]),
-        (toys.quadratic(5.0, 5.0, 0.0), optim.Simultaneous, 0.5, "diverging", "generator and the d", ["--learning-rate", "0.17"]),
+        (
+            toys.quadratic(1.0, 5.0, 0.3),
+            optim.Alternating,
+            0.5,
+            "diverging",
+            "discriminator",
+            ["--discriminator-learning-rate", "0.17"],
+        ),
+        (
+            toys.quadratic(5.0, 5.0, 0.0),
+            optim.Simultaneous,
+            0.5,
+            "diverging",
+            "generator and the d",
+            ["--learning-rate", "0.17"],
+        ),
         (toys.quadratic(-1.0, 1.0, 0.0), optim.Simultaneous, 0.1, "unsettled", "not come to rest", []),
     ],
     ids=["bilinear", "in turns", "attracted", "attracted at once", "D too far", "both too far", "driven away"],
-)  # fmt: skip
+)
 def test_toy_games(game: Any, update: Any, rate: float, kind: str, words: str, options: list[str]) -> None:
     found = told(game, update, rate)["verdict"]
     assert (found["kind"], found["options"], found["sure"]) == (kind, options, "high")
@@ -86,10 +114,13 @@ def figures(multipliers: tuple[complex, ...] = (0.5,), generator: Any = None, **
         (figures((0.5,), side(other=6.0)), "outrun"),
         (figures((0.5,), side(other=4.0)), "converging"),
         (figures(()), "unsettled"),
-        (figures((1.0,), side(own=-1e-9), audit=UpdateAudit(side(own=-1e-9), side(own=-1e-9)), gap=(0.1, 0.0)), "stalled"),
+        (
+            figures((1.0,), side(own=-1e-9), audit=UpdateAudit(side(own=-1e-9), side(own=-1e-9)), gap=(0.1, 0.0)),
+            "stalled",
+        ),
         (figures((0.5,), audit=UpdateAudit(side(own=-1e-9, other=0.0), side(own=-1e-9, other=0.0))), "converging"),
     ],
-)  # fmt: skip
+)
 def test_each_rule(found: Figures, kind: str) -> None:
     told = verdict((found, found), TURNS)
     assert (told.kind, told.sure) == (kind, "high")
