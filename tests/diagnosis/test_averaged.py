@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nablagan import diagnostics, losses, penalties
+from nablagan import losses, penalties
 from nablagan.diagnosis import averaged
 from nablagan.diagnosis.averaged import Averaged, KeptJacobian
 from nablagan.tasks import generation
@@ -32,6 +32,3 @@ def test_products_over_two_batches(most: int, monkeypatch: pytest.MonkeyPatch) -
     assert len(counted) == 7
     fields = [game.field((batch,)) for batch in batches]
     assert torch.allclose(jacobian.field, sum(fields) / 2, atol=1e-14)
-    assert torch.allclose(
-        diagnostics.rotation(jacobian, 10**4).share * matrix.square().sum(), (matrix - matrix.T).square().sum() / 4
-    )
