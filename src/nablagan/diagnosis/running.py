@@ -129,7 +129,7 @@ def command(directory: Path, options: list[str]) -> str | None:
     """The run's own command line with the options changed, into another directory; None without either."""
     path = directory / "environment.json"
     recorded = read_json(path).get("command") if path.is_file() else None
-    if not options or not isinstance(recorded, list) or str(recorded[:1]) not in map(str, ([p] for p in PROGRAMS)):
+    if not options or not isinstance(recorded, list) or not recorded or recorded[0] not in PROGRAMS:
         return None
     words = _without([str(word) for word in recorded[1:]], ("--out", *options[::2]))
     return shlex.join(["nablagan", *words, *options, "--out", f"{directory}-changed"])
