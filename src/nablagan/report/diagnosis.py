@@ -31,7 +31,7 @@ READINGS = {
     ),
     "audit": (
         "What the run's next update does to each loss: hollow bars what first derivatives expect, full bars "
-        "what happened, dots the same on samples that the update has not seen. Own steps should fall short of"
+        "what happened, diamonds the same on samples that the update has not seen. Own steps should fall short of"
         " 0 to the left; one to the right jumps too far."
     ),
 }
@@ -145,7 +145,9 @@ def _plane(content: dict[str, Any], name: str) -> Markup:
         axes.axhline(0, color=AXIS, linewidth=0.8, zorder=1)
         if name == "step":
             turn = [2 * math.pi * k / 200 for k in range(201)]
-            axes.plot([math.cos(t) for t in turn], [math.sin(t) for t in turn], color=AXIS, linewidth=1.3, zorder=2)
+            axes.plot(
+                [math.cos(t) for t in turn], [math.sin(t) for t in turn], color=colour(3), linewidth=1.6, zorder=2
+            )
         else:
             axes.axvline(0, color=AXIS, linewidth=1.3, zorder=1)
         axes.set_aspect("equal", adjustable="datalim")
@@ -163,6 +165,7 @@ def _plane(content: dict[str, Any], name: str) -> Markup:
         for label, line, points in zip(("first batches", "second batches"), (1, 2), found, strict=True)
         if points
     ]
+    keys += [("stability circle", 3, "")] if name == "step" else []
     return _card(title, drawing(f"d-{name}", f"{title}: eigenvalues in the complex plane", draw), reading, *keys)
 
 
@@ -219,7 +222,7 @@ def _audit(content: dict[str, Any]) -> Markup:
             axes.barh(place - 0.18, expected, 0.3, facecolor="none", edgecolor=colour(line), linewidth=1.3, zorder=2)
             axes.barh(place + 0.18, realised, 0.34, color=colour(line), zorder=2)
             if is_finite(unseen):
-                axes.plot([unseen], [place + 0.18], marker="o", color=TEXT, markersize=4.5, zorder=3)
+                axes.plot([unseen], [place + 0.18], marker="D", color=colour(3), markersize=5, zorder=3)
         axes.set_yticks(range(len(bars)), [bar[0] for bar in bars])
         axes.invert_yaxis()
         axes.axvline(0, color=AXIS, linewidth=1.2)
