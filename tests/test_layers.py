@@ -35,6 +35,7 @@ LAYERS = {
     "data": 4,
     "metrics": 4,
     "training": 5,
+    "diagnosis": 6,
     "recipes": 6,
     "report": 6,
     "cli": 7,

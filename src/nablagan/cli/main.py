@@ -8,9 +8,17 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from nablagan.cli import data, explain, report, sample, train, verify
+from nablagan.cli import data, diagnose, explain, report, sample, train, verify
 
-VERBS = {"train": train, "sample": sample, "explain": explain, "data": data, "report": report, "verify": verify}
+VERBS = {
+    "train": train,
+    "sample": sample,
+    "diagnose": diagnose,
+    "explain": explain,
+    "data": data,
+    "report": report,
+    "verify": verify,
+}
 DESCRIPTION = "Train generative adversarial networks and see what the two-player game is doing."
 EPILOG = """examples:
   nablagan train                          train on real handwritten digits, then open report.html

@@ -17,7 +17,13 @@ from nablagan.diagnostics.gradients import (
     update_cosine,
 )
 from nablagan.diagnostics.noise import NoiseScale, PlayerNoise, noise_scale, sub_batches
-from nablagan.diagnostics.operators import Operator, linear_operator, step_operator
+from nablagan.diagnostics.operators import (
+    Operator,
+    alternating_operator,
+    displacement,
+    linear_operator,
+    step_operator,
+)
 from nablagan.diagnostics.overlap import logit_drift, overfitting, separability, sign_rate
 from nablagan.diagnostics.parts import GradientParts, gradient_parts
 from nablagan.diagnostics.path import Path, along_path, path_angle, path_norm
@@ -29,7 +35,14 @@ from nablagan.diagnostics.slices import (
     loss_plane,
     loss_slice,
 )
-from nablagan.diagnostics.spectrum import Spectrum, eigenvalues, largest_stable_step, step_eigenvalues
+from nablagan.diagnostics.spectrum import (
+    Spectrum,
+    alternating_eigenvalues,
+    eigenvalues,
+    largest_stable_step,
+    operator_eigenvalues,
+    step_eigenvalues,
+)
 from nablagan.diagnostics.symmetry import Rotation, antisymmetric_product, rotation, symmetric_product
 from nablagan.diagnostics.vitals import Exam, vital_signs
 
@@ -53,8 +66,11 @@ __all__ = [
     "UpdateAudit",
     "UpdateEffects",
     "along_path",
+    "alternating_eigenvalues",
+    "alternating_operator",
     "antisymmetric_product",
     "cosine",
+    "displacement",
     "duality_gap",
     "eigenvalues",
     "embedded",
@@ -68,6 +84,7 @@ __all__ = [
     "loss_plane",
     "loss_slice",
     "noise_scale",
+    "operator_eigenvalues",
     "overfitting",
     "path_angle",
     "path_norm",

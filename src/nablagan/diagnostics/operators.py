@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
+from nablagan.diagnostics.evaluating import embedded
 from nablagan.game import Jacobian
 from nablagan.types import InputError
 
@@ -62,10 +63,48 @@ def step_operator(jacobian: Jacobian, rates: Tensor | float) -> Operator:
     >>> step_operator(toys.quadratic(a=3.0, b=2.0, c=1.0).jacobian(toys.EMPTY), 0.1) @ [1.0, 0.0]
     array([0.7, 0.1])
     """
-    point, transposed = jacobian.point, jacobian.T
+    transposed, diagonal = jacobian.T, _diagonal(jacobian, rates)
+    return Operator(jacobian.point, lambda u: u - diagonal * (jacobian @ u), lambda u: u - transposed @ (diagonal * u))
+
+
+def alternating_operator(jacobian: Jacobian, rates: Tensor | float) -> Operator:
+    """(I - P_G J)(I - P_D J) for scipy.sparse.linalg: a step in which the discriminator moves first.
+
+    u' = u - P_D J u, then u' - P_G J u', as `optim.Alternating` plays; P_G and P_D are the diagonal of `rates`, a
+    number or (n,), with the other player's part set to zero. Two products a product. Raises InputError for rates of
+    another shape.
+
+    >>> from nablagan.tasks import toys
+    >>> alternating_operator(toys.quadratic(a=3.0, b=2.0, c=1.0).jacobian(toys.EMPTY), 0.1) @ [1.0, 0.0]
+    array([0.69, 0.1 ])
+    """
+    transposed, both = jacobian.T, _diagonal(jacobian, rates).expand(len(jacobian.point))
+    theta, psi = (embedded(jacobian.game, both, player) for player in (0, 1))
+
+    def times(vector: Tensor) -> Tensor:
+        for diagonal in (psi, theta):
+            vector = vector - diagonal * (jacobian @ vector)
+        return vector
+
+    def times_transposed(vector: Tensor) -> Tensor:
+        for diagonal in (theta, psi):
+            vector = vector - transposed @ (diagonal * vector)
+        return vector
+
+    return Operator(jacobian.point, times, times_transposed)
+
+
+def displacement(step: Operator) -> Operator:
+    """I - M of a step's operator M: what the step takes away. Where it does nothing, 0, which solvers pass over."""
+    return Operator(step.point, lambda u: u - step.times(u), lambda u: u - step.times_transposed(u))
+
+
+def _diagonal(jacobian: Jacobian, rates: Tensor | float) -> Tensor:
+    """() or (n,). Raises InputError for another shape."""
+    point = jacobian.point
     diagonal = torch.as_tensor(rates, dtype=point.dtype, device=point.device)
     if diagonal.shape not in ((), point.shape):
         raise InputError(
             f"rates are {tuple(diagonal.shape)}: give a number, or one for each of {len(point)} parameters"
         )
-    return Operator(point, lambda u: u - diagonal * (jacobian @ u), lambda u: u - transposed @ (diagonal * u))
+    return diagonal

@@ -14,6 +14,7 @@ from nablagan.optim.past_extragradient import PastExtragradient
 from nablagan.optim.ridge import FollowTheRidge, ridge
 from nablagan.optim.runge_kutta import RungeKutta2, RungeKutta4
 from nablagan.optim.schedules import Cosine, constant
+from nablagan.optim.step_sizes import step_sizes
 from nablagan.optim.symplectic import SymplecticAdjustment, symplectic_adjustment
 from nablagan.optim.unrolled import Unrolled, unrolled
 from nablagan.optim.updates import Alternating, Simultaneous, Step, Update
@@ -47,6 +48,7 @@ __all__ = [
     "consensus",
     "constant",
     "ridge",
+    "step_sizes",
     "symplectic_adjustment",
     "unrolled",
 ]

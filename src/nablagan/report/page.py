@@ -4,6 +4,7 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+from nablagan.report.diagnosis import diagnosis
 from nablagan.report.directions import directions
 from nablagan.report.doctor import doctors_findings
 from nablagan.report.figures import curves_sections, vital_signs_section
@@ -21,6 +22,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 MISSING = {
     "samples": "There are no sample pictures yet.",
     "curves": "There is nothing to draw yet: curves begin with the first tick in events.jsonl.",
+    "diagnosis": "",
     "through-time": "",
     "directions": "",
     "time": "",
@@ -56,6 +58,7 @@ def page(record: RunRecord) -> Markup:
     sections = [
         _section("doctor", "Doctor", doctors_findings(record)),
         _section("samples", "Samples", samples(record)),
+        _section("diagnosis", "Diagnosis", diagnosis(record)),
         _section("curves", "Curves", curves),
         _section("vitals", "Vital signs", vital_signs_section(record)),
         _section("others", "Other measures", others),
@@ -82,6 +85,7 @@ def _contents(record: RunRecord, sections: list[Markup]) -> Markup:
     titles = {
         "doctor": "Doctor",
         "samples": "Samples",
+        "diagnosis": "Diagnosis",
         "curves": "Curves",
         "vitals": "Vital signs",
         "through-time": "Through time",
