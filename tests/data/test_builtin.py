@@ -94,7 +94,7 @@ def test_mixtures_are_the_same_every_time():
     [
         ("digit", "builtin:digit is unknown; did you mean builtin:digits"),
         ("", "there are builtin:digits, builtin:digits-heldout"),
-        ("faces", "builtin:faces is unknown; there are"),
+        ("moons", "builtin:moons is unknown; there are"),
     ],
 )
 def test_unknown_names(name, words):
