@@ -14,6 +14,7 @@ from nablagan.diagnostics.doctor.history import History
 
 WARM_UP = 6
 """Probes before which samples are too raw to be judged."""
+OWN_RATIOS = ("generator_own_ratio", "discriminator_own_ratio")
 NORMS = ("generator_gradient_norm", "discriminator_gradient_norm")
 LOGISTIC = ("minimax", "non_saturating", "relativistic", "relativistic_average")
 INDISTINCT = math.log(2)
@@ -70,7 +71,7 @@ def discriminator_wins(history: History, circumstances: Circumstances) -> Sign |
     """The discriminator ranks nearly every real sample above every generated one, for long."""
     if history.count("overlap") < WARM_UP:
         return None
-    value, threshold = history.recent("overlap", 5), 0.997
+    value, threshold = history.recent("overlap", 5), 0.9995
     words = f"the discriminator ranks a real sample above a generated one in {100 * value:.1f} % of pairs"
     return Sign(below(1 - value, 1 - threshold), (Evidence("overlap", value, threshold, words),))
 
@@ -88,7 +89,7 @@ def chase(history: History, circumstances: Circumstances) -> Sign | None:
 def rotation(history: History, circumstances: Circumstances) -> Sign | None:
     """Samples come near the data and leave them again: the players go round the solution, or run away from it."""
     values = history.values.get("sample_distance", [])
-    if len(values) < WARM_UP:
+    if len(values) < 2 * WARM_UP:  # in healthy runs too samples come and go at first
         return None
     near, value = min(values[:-1]), history.recent("sample_distance")
     threshold = max(3 * near, 0.12)
@@ -113,11 +114,13 @@ def penalty_dominates(history: History, circumstances: Circumstances) -> Sign | 
 
 def steps_too_long(history: History, circumstances: Circumstances) -> Sign | None:
     """A player's updates do not lower its own loss by what its gradient promises: they overshoot."""
-    names = ("generator_own_ratio", "discriminator_own_ratio")
-    name = min(names, key=lambda name: history.recent(name))
-    value, threshold = history.recent(name), 0.15
+    best = {name: max(history.values[name][-3:]) for name in OWN_RATIOS if history.count(name) >= 3}
+    if not best:
+        return None
+    name = min(best, key=best.__getitem__)
+    value, threshold = best[name], 0.15
     player = name.split("_")[0]
-    words = f"the {player}'s updates change its loss by {value:.2f} of what its gradient promises"
+    words = f"the {player}'s last three updates brought it {value:.2f} at best of what its gradient promised"
     return Sign(below(value, threshold), (Evidence(name, value, threshold, words),))
 
 
