@@ -354,7 +354,7 @@ def test_trouble_stops_with_3_and_the_command_again_goes_on(train, tmp_path, mon
     code, printed = train(*options)
     assert code == 3
     assert "doctor: a fever (it shivers). Keep it warm: --gamma 1" in printed.err
-    assert "stopped at 40 images (the doctor found: a fever)" in printed.out
+    assert "stopped at 40 images (the doctor found: a fever; try --gamma 1)" in printed.out
     assert "training failed" not in printed.err
     code, printed = train(*options)
     assert (code, "done at 96 images" in printed.out) == (0, True)

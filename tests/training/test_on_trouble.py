@@ -70,7 +70,7 @@ def test_a_stop_saves_its_moment_and_the_run_goes_on_without_stopping_for_the_sa
     rules(sick_between(40, 80))
     result = go(tmp_path / "run", RUN, on_trouble=OnTrouble.STOP)
     assert (result.status, result.images_seen, result.trouble) == ("stopped", 40, True)
-    assert result.reason == "the doctor found: a fever"
+    assert result.reason == "the doctor found: a fever; try --gamma 1"
     end = events(tmp_path / "run")[-1]
     assert (end["kind"], end["status"], end["reason"]) == ("end", "stopped", result.reason)
     checkpoint, _ = load_newest(tmp_path / "run/checkpoints")
@@ -86,7 +86,7 @@ def test_another_disease_stops_it_again(tmp_path: Path, rules):
     cold = sick_between(56, 80)._replace(disease="cold", title="a cold")
     rules(sick_between(24, 80), cold)
     reasons = [go(tmp_path, RUN, on_trouble=OnTrouble.STOP).reason for _ in range(3)]
-    assert reasons == ["the doctor found: a fever", "the doctor found: a cold", ""]
+    assert reasons == ["the doctor found: a fever; try --gamma 1", "the doctor found: a cold; try --gamma 1", ""]
 
 
 def test_a_finding_at_the_last_image_is_told_and_the_run_can_be_finished(tmp_path: Path, rules):
@@ -118,7 +118,7 @@ def test_a_rollback_goes_back_and_on_with_other_data(tmp_path: Path, rules):
     result = go(tmp_path, RUN, on_trouble=OnTrouble.ROLLBACK)
     assert (result.status, result.images_seen) == ("done", 80)
     (back,) = events(tmp_path, "rollback")
-    assert (back["to"], back["failed_at"], back["reason"]) == (24, 32, "the doctor found: a fever")
+    assert (back["to"], back["failed_at"], back["reason"]) == (24, 32, "the doctor found: a fever; try --gamma 1")
     assert findings(tmp_path) == []  # cut back with the log
     checkpoint, _ = load_newest(tmp_path / "checkpoints")
     assert checkpoint is not None

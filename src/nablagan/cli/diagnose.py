@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Examine, write, tell; 0. InputError goes to the caller."""
     from nablagan.cli.display import data_progress
     from nablagan.diagnosis.running import diagnose, silent
-    from nablagan.report import read_run, write_page
+    from nablagan.report import probes_share, read_run, standing, verdict, write_page
     from nablagan.training.engine import engine
 
     chosen = tuple(path if path.is_dir() else arguments.run / path for path in arguments.checkpoint)
@@ -43,14 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
         found = diagnose(
             arguments.run, chosen, here, arguments.samples, arguments.count, arguments.data, progress or silent
         )
-    page = write_page(read_run(arguments.run))
+    record = read_run(arguments.run)
+    page = write_page(record)
     if arguments.json:
         import json
 
-        print(json.dumps({"report": str(page), "diagnoses": found}))
+        diseases = [event["disease"] for event in standing(record)]
+        print(json.dumps({"report": str(page), "diagnoses": found, "findings": diseases}))
         return 0
     for content in found:
         _tell(content)
+    if probes_share(record) is not None:
+        print(f"\nWhile it trained, {verdict(record)}.")
     print(f"\nreport: {page}")
     return 0
 

@@ -204,8 +204,8 @@ def _tell(result: "Result", directory: Path, as_json: bool) -> None:
         print(json.dumps(content | {"images_seen": result.images_seen}))
         return
     if result.status == "failed":
-        remedy = "lower --learning-rate or raise --gamma, with another --out"
-        print(f"nablagan: training failed: {result.reason}; {remedy}", file=sys.stderr)
+        remedy = "" if record.of_kind("finding") else "; lower --learning-rate or raise --gamma, with another --out"
+        print(f"nablagan: training failed: {result.reason}{remedy}", file=sys.stderr)
     reason = f" ({result.reason})" if result.reason and result.status != "failed" else ""
     print(f"{result.status} at {result.images_seen:,} images{reason}")
     if cost is not None:

@@ -251,7 +251,8 @@ class Session:
         """Where something begins to be found, in every process: note it as a reason to stop, or raise Diverged."""
         if self.on_trouble is OnTrouble.ADVISE or not self.run.probe_images or not self._crossed(self.run.probe_images):
             return
-        titles, self.writer.raised = [found.title for found in self.writer.raised], []
+        titles = [f"{found.title}; try {' '.join(found.advice.options)}" for found in self.writer.raised]
+        self.writer.raised = []
         if self.engine.agree(int(bool(titles))):
             trouble = f"the doctor found: {', '.join(titles) or 'trouble, as the leading process says'}"
             if self.on_trouble is OnTrouble.ROLLBACK:

@@ -121,10 +121,8 @@ def test_history_keeps_values_with_their_moments():
     for k, value in enumerate([5.0, 1.0, None, 3.0]):
         history.add(10 * k, {"a": value} if k != 1 else {"a": value, "b": 2})
     assert history.values == {"a": [5.0, 1.0, math.inf, 3.0], "b": [2.0]}
-    assert history.moments == {"a": [0, 10, 20, 30], "b": [10]}
     assert (history.count("a"), history.count("c"), history.last("a"), history.images_seen) == (4, 0, 3.0, 30)
     assert history.recent("a") == 3.0  # the median of 1, inf, 3
-    assert history.rolling("a") == [5.0, 3.0]
     assert history.early("a", 2) == 3.0
     for missing in (history.last("c"), history.recent("b"), history.early("a"), history.recent("a", 5)):
         assert math.isnan(missing)

@@ -9,11 +9,10 @@ RECENT = 3
 
 
 class History:
-    """Every measure as the values it has had, oldest first, with the images seen at each."""
+    """Every measure as the values it has had, oldest first."""
 
     def __init__(self) -> None:
         self.values: dict[str, list[float]] = {}
-        self.moments: dict[str, list[int]] = {}
         self.images_seen = 0
 
     def add(self, images_seen: int, measures: Mapping[str, Any]) -> None:
@@ -22,7 +21,6 @@ class History:
         for name, value in measures.items():
             number = float("inf") if value is None else float(value)
             self.values.setdefault(name, []).append(number)
-            self.moments.setdefault(name, []).append(images_seen)
 
     def count(self, name: str) -> int:
         """How often the measure was taken."""
@@ -35,11 +33,6 @@ class History:
     def recent(self, name: str, count: int = RECENT) -> float:
         """The median of its latest values; nan if there are fewer."""
         return median(self.values[name][-count:]) if self.count(name) >= count else float("nan")
-
-    def rolling(self, name: str, count: int = RECENT) -> list[float]:
-        """The medians of every `count` values in a row."""
-        values = self.values.get(name, [])
-        return [median(values[i : i + count]) for i in range(len(values) - count + 1)]
 
     def early(self, name: str, count: int = 5) -> float:
         """The mean of its first values; nan if there are fewer."""
