@@ -2,8 +2,9 @@
 
     python benchmarks/doctor_pictures.py --results doctor.jsonl --out docs/images
 
-For each disease that was the first finding of some run: the measure that it was told by with its threshold and the
-moment at which the doctor spoke, and quality through time, of that run and of the one with the doctor's advice.
+For each disease that some run had: the measure that it was told by with its threshold and the
+moment at which the doctor spoke, and quality through time, of that run and, where it was the first
+finding, of the one with the doctor's advice.
 """
 
 import argparse
@@ -29,6 +30,8 @@ def draw(row: dict[str, Any], cure: dict[str, Any] | None, moment: int, finding:
         points = [(x, y) for x, y in points if y is not None]
         evidence.plot(*zip(*points, strict=True), color=colour, linewidth=1.3, label=label)
         course.plot([x for x, _ in run["quality"]], quality(run), color=colour, linewidth=1.6, label=label)
+    if measure.endswith(("norm", "signal")):
+        evidence.set_yscale("log")
     evidence.axhline(threshold, color="#777777", linestyle="--", linewidth=0.9)
     for axes, title in ((evidence, measure.replace("_", " ")), (course, "quality, 1 - d/d(untrained)")):
         axes.axvline(moment, color="#1d5fd1", linestyle=":", linewidth=1.2)
@@ -49,19 +52,19 @@ def main() -> None:
     arguments = parser.parse_args()
     found = rows(arguments.results)
     cures = {(row["setting"], row["seed"]): row for row in found if row.get("cure")}
-    drawn: dict[str, bool] = {}
+    examples: dict[str, tuple[bool, Any]] = {}
     for row in (row for row in found if not row.get("cure") and not row["healthy"]):
         setting = BY_NAME[row["setting"]]
-        raised = findings(row, circumstances_of(setting, setting.options))
         cure = cures.get((row["setting"], row["seed"]))
-        if not raised or drawn.get(raised[0][1].disease, False) or (raised[0][1].disease in drawn and cure is None):
-            continue
-        moment, finding = raised[0]
-        drawn[finding.disease] = cure is not None
-        draw(row, cure, moment, finding).savefig(arguments.out / f"doctor-{finding.disease}.png")
+        for place, (moment, finding) in enumerate(findings(row, circumstances_of(setting, setting.options))):
+            treated = cure if place == 0 else None
+            if finding.disease not in examples or (treated and not examples[finding.disease][0]):
+                examples[finding.disease] = (treated is not None, (row, treated, moment, finding))
+    for disease, (_, (row, treated, moment, finding)) in examples.items():
+        draw(row, treated, moment, finding).savefig(arguments.out / f"doctor-{disease}.png")
         words = "; ".join(evidence.words for evidence in finding.evidence)
         change = " ".join(finding.advice.options)
-        print(f"{finding.disease}: {row['setting']}, seed {row['seed']}, at {moment:,} images: {words}. {change}")
+        print(f"{disease}: {row['setting']}, seed {row['seed']}, at {moment:,} images: {words}. {change}")
 
 
 if __name__ == "__main__":

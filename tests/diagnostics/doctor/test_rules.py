@@ -49,7 +49,7 @@ ILL = {
     "chase": {"overlap": lambda t: 0.4 if t % 2 else 0.6},
     "discriminator_wins": {"overlap": lambda t: 1.0},
     "steps_too_long": {"generator_own_ratio": lambda t: 0.7 if t < 8 else -0.2},
-    "rotation": {"sample_distance": lambda t: 0.3 + 0.27 * math.cos(t / 2)},
+    "rotation": {"sample_distance": lambda t: 0.7 + 0.67 * math.cos(t / 2)},
 }
 
 

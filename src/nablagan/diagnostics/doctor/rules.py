@@ -28,7 +28,7 @@ class Rule(NamedTuple):
     title: str
     sign: Callable[[History, Circumstances], Sign | None]
     advice: Callable[[History, Circumstances], Advice]
-    patience: int = 3
+    patience: int = 2
     """Probes in a row at which it must be seen before it is said."""
 
 
@@ -92,7 +92,7 @@ def rotation(history: History, circumstances: Circumstances) -> Sign | None:
     if len(values) < 2 * WARM_UP:  # in healthy runs too samples come and go at first
         return None
     near, value = min(values[:-1]), history.recent("sample_distance")
-    threshold = max(3 * near, 0.12)
+    threshold = max(3 * near, 0.3)
     words = f"generated samples lie {value:.2f} of the data's own spread away from real ones; they had been as near as"
     evidence = Evidence("sample_distance", value, threshold, f"{words} {near:.2f}")
     return Sign(above(value, threshold), (evidence,))
@@ -157,7 +157,7 @@ def saturated_logits(history: History, circumstances: Circumstances) -> Sign | N
 
 RULES = (
     Rule("exploding", "a gradient explodes", exploding, advice.shorter_steps, 1),
-    Rule("saturated_logits", "the logits are saturated", saturated_logits, advice.slower_or_livelier, 2),
+    Rule("saturated_logits", "the logits are saturated", saturated_logits, advice.slower_or_livelier),
     Rule("dead_player", "a player is dead", dead_player, advice.slower_or_livelier),
     Rule("vanishing_signal", "the generator's signal vanishes", vanishing_signal, advice.livelier_loss),
     Rule("overfitting", "the discriminator learns by heart", overfitting, advice.augmentation),
