@@ -21,7 +21,8 @@ def finding_line(event: dict[str, Any]) -> str:
         return f"doctor: {event['title']}: passed"
     evidence = "; ".join(item["words"] for item in event["evidence"])
     change = " ".join(event["advice"]["options"])
-    return f"doctor: {event['title']} ({evidence}). {event['advice']['words'].capitalize()}: {change}"
+    words = event["advice"]["words"]
+    return f"doctor: {event['title']} ({evidence}). {words[:1].upper()}{words[1:]}: {change}"
 
 
 TOLD = {
