@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from nablagan import losses, optim, recipes
 from nablagan.cli import train
+from nablagan.cli.choices import options_of
 from nablagan.data import Dataset
 from nablagan.game import Game
 from nablagan.objectives import discriminator_objective, generator_objective
@@ -19,7 +20,7 @@ from nablagan.players import dcgan, layers
 from nablagan.recipes import Facts, Options
 from nablagan.training.ema import Averages
 from nablagan.training.engine import Engine
-from nablagan.training.loop import State, _adam, prepare, weights
+from nablagan.training.loop import State, adam, prepare, weights
 from nablagan.training.run import DataSettings, Run
 from nablagan.types import Batch, Outcome, Pair
 
@@ -57,7 +58,7 @@ def auxiliary_classifier(run: Run, dataset: Dataset, here: Engine) -> State:
 
     generator = plain.game.generator
     game = Game(generator, player, lambda g, batch: g(batch.latent, batch.label), generator_loss, discriminator_loss)
-    optimizers = _adam(generator, run.generator_adam), _adam(player, run.discriminator_adam)
+    optimizers = adam(generator, run.generator_adam), adam(player, run.discriminator_adam)
     return State(run, game, run.update(game, *optimizers), Averages(generator, run.ema_half_lives), plain.balances)
 
 
@@ -121,7 +122,7 @@ def changed(options: Options, words: Sequence[str]) -> Options:
     """The options with an advice's words for the command line, as the command line reads them."""
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
-    given = train._options(parser.parse_args(list(words)))
+    given = options_of(parser.parse_args(list(words)))
     standard = Options()
     return replace(options, **{k: v for k, v in vars(given).items() if v != getattr(standard, k)})
 

@@ -14,9 +14,10 @@ import torch
 from safetensors.torch import load_file
 
 from nablagan import optim
+from nablagan.cli.choices import count
 from nablagan.cli.main import main
 from nablagan.cli.sample import _write_images
-from nablagan.cli.train import count, next_directory
+from nablagan.cli.train import next_directory
 from nablagan.data import to_uint8
 from nablagan.diagnostics.doctor import Advice, Doctor, Evidence, Rule, Sign
 from nablagan.training import writer

@@ -121,7 +121,7 @@ def prepare(run: Run, shape: tuple[int, ...], classes: int, engine: Engine) -> S
         mean=engine.mean,
     )
     optimizers = [
-        _adam(player, settings)
+        adam(player, settings)
         for player, settings in zip(players, (run.generator_adam, run.discriminator_adam), strict=True)
     ]
     return State(run, game, run.update(game, *optimizers), Averages(players[0], run.ema_half_lives), balances)
@@ -234,7 +234,8 @@ def check_tensors_finite(state: State) -> None:
             raise Diverged(state.images_seen - state.run.batch_size, f"{name} holds {value}")
 
 
-def _adam(player: nn.Module, settings: AdamSettings) -> Adam:
+def adam(player: nn.Module, settings: AdamSettings) -> Adam:
+    """The optimiser of a player as a run's settings have it at the start."""
     betas = (settings.beta1, settings.beta2(0))
     return Adam(player.parameters(), settings.learning_rate(0), betas, settings.eps, fused=True)
 

@@ -126,7 +126,7 @@ def steps_too_long(history: History, circumstances: Circumstances) -> Sign | Non
 
 def exploding(history: History, circumstances: Circumstances) -> Sign | None:
     """A gradient has grown by orders of magnitude, or a number is no longer finite."""
-    growth = {name: history.recent(name) / history.early(name) for name in NORMS if history.early(name) > 0}
+    growth = _since_first(history)
     if not growth:
         return None
     name = max(growth, key=growth.__getitem__)
@@ -137,13 +137,18 @@ def exploding(history: History, circumstances: Circumstances) -> Sign | None:
 
 def dead_player(history: History, circumstances: Circumstances) -> Sign | None:
     """A player's gradient is gone."""
-    shrunk = {name: history.recent(name) / history.early(name) for name in NORMS if history.early(name) > 0}
+    shrunk = _since_first(history)
     if not shrunk:
         return None
     name = min(shrunk, key=shrunk.__getitem__)
     value, threshold = history.recent(name), 1e-3 * history.early(name)
     words = f"the {name.replace('_', ' ')} is {value:.2g}, it was {history.early(name):.2g} at first"
     return Sign(below(value, threshold), (Evidence(name, value, threshold, words),))
+
+
+def _since_first(history: History) -> dict[str, float]:
+    """Each player's gradient norm now over what it was at first."""
+    return {name: history.recent(name) / history.early(name) for name in NORMS if history.early(name) > 0}
 
 
 def saturated_logits(history: History, circumstances: Circumstances) -> Sign | None:
