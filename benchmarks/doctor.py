@@ -133,7 +133,7 @@ def problems(fashion: str) -> Iterator[tuple[str, Dataset]]:
 def collect(results: Path, fashion: str, seeds: tuple[int, ...], only: str) -> None:
     """Make the runs that the file lacks."""
     done = {(row["setting"], row["seed"]) for row in rows(results) if not row.get("cure")}
-    wanted = [setting for setting in SETTINGS if only in (setting.name, setting.data, "")]
+    wanted = [s for s in SETTINGS if only in (s.name, s.data, "healthy" if s.healthy else "failing", "")]
     opened = {
         name: Problem(name, dataset)
         for name, dataset in problems(fashion)
@@ -284,7 +284,9 @@ def main() -> None:
     parser.add_argument("--fashion", help="the IDX images of Fashion-MNIST, labels beside them")
     parser.add_argument("--results", type=Path, required=True, help="JSON lines, appended to")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
-    parser.add_argument("--only", default="", help="the setting of this name, or all on digits or fashion")
+    parser.add_argument(
+        "--only", default="", help="the setting of this name, or all of digits, fashion, healthy or failing"
+    )
     parser.add_argument("--half", default="", help="for --cures: thresholds or report (default both)")
     parser.add_argument("--collect", action="store_true")
     parser.add_argument("--cures", action="store_true")
