@@ -37,14 +37,19 @@ def draw(row: dict[str, Any], cure: dict[str, Any] | None, moment: int, finding:
         evidence.set_yscale("log")
     evidence.axhline(threshold, color="#777777", linestyle="--", linewidth=0.9)
     for axes, title in ((evidence, measure.replace("_", " ")), (course, "quality, 1 - d/d(untrained)")):
-        axes.axvline(moment, color="#1d5fd1", linestyle=":", linewidth=1.2)
-        axes.set_title(title, fontsize=10)
-        axes.set_xlabel("images seen", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
+        dress(axes, title, moment)
     course.set_ylim(-0.3, 1.0)
     course.legend(fontsize=8, frameon=False, loc="lower right")
     return figure
+
+
+def dress(axes: Any, title: str, moment: int) -> None:
+    """Title, axis of images, and the moment at which the doctor spoke."""
+    axes.axvline(moment, color="#1d5fd1", linestyle=":", linewidth=1.2)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("images seen", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def draw_runs(ill: Path, treated: Path, out: Path) -> None:
@@ -57,11 +62,7 @@ def draw_runs(ill: Path, treated: Path, out: Path) -> None:
             probes = [event for event in read_events(run / "events.jsonl") if event["kind"] == "probe"]
             points = [(e["images_seen"], e["measures"][name]) for e in probes if name in e["measures"]]
             axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.4, label=label)
-        axes.axvline(found["images_seen"], color="#1d5fd1", linestyle=":", linewidth=1.2)
-        axes.set_title(name, fontsize=10)
-        axes.set_xlabel("images seen", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
+        dress(axes, name, found["images_seen"])
     figure.axes[0].axhline(threshold, color="#777777", linestyle="--", linewidth=0.9)
     figure.axes[0].legend(fontsize=8, frameon=False)
     figure.savefig(out / f"doctor-{found['disease']}.png")

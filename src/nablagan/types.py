@@ -6,7 +6,7 @@ Imports no torch, so that wrong input is refused and a report is drawn without i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,12 @@ class Batch(NamedTuple):
     """(batch, draws) uniform draws in [0, 1) for the discriminator's augmentation."""
     images_seen: int = 0
     """Real images shown to the discriminator before this batch."""
+
+    def rows(self, selection: Any) -> Batch:
+        """The batch of some of its samples: each tensor indexed alike, by a slice or by indices (k,)."""
+        tensors = {name: value for name, value in self._asdict().items() if value is not None}
+        del tensors["images_seen"]
+        return self._replace(**{name: value[selection] for name, value in tensors.items()})
 
 
 class Pair(NamedTuple):

@@ -39,8 +39,9 @@ def players_in_double(players: tuple[nn.Module, ...]) -> tuple[nn.Module, ...]:
 
 def batch_in_double(batch: Batch, rows: int) -> Batch:
     """The first rows of the batch, floating-point numbers in float64."""
-    tensors = {name: value[:rows] for name, value in batch._asdict().items() if isinstance(value, Tensor)}
-    return batch._replace(**{n: value.double() if value.is_floating_point() else value for n, value in tensors.items()})
+    first = batch.rows(slice(rows))
+    floating = {n: v for n, v in first._asdict().items() if isinstance(v, Tensor) and v.is_floating_point()}
+    return first._replace(**{name: value.double() for name, value in floating.items()})
 
 
 @contextmanager

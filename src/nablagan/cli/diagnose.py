@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nablagan.cli.options import checkpoint_of
+
 HELP = "examine a run's checkpoints: spectrum, audit, path, and a verdict in plain words"
 EPILOG = """examples:
   nablagan diagnose runs/00001-digits-strided
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nablagan.report import probes_share, read_run, standing, verdict, write_page
     from nablagan.training.engine import engine
 
-    chosen = tuple(path if path.is_dir() else arguments.run / path for path in arguments.checkpoint)
+    chosen = tuple(checkpoint_of(arguments.run, path) for path in arguments.checkpoint)
     with engine("auto") as here, data_progress(quiet=arguments.json) as progress:
         found = diagnose(
             arguments.run, chosen, here, arguments.samples, arguments.count, arguments.data, progress or silent

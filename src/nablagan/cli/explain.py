@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nablagan.cli.options import checkpoint_of
+
 if TYPE_CHECKING:
     from nablagan.cli.directions import Request
     from nablagan.cli.explanation import Progress
@@ -60,8 +62,7 @@ def _request(arguments: argparse.Namespace) -> "Request":
     from nablagan.cli.sample import class_index
     from nablagan.training.restore import load_generator
 
-    given = arguments.checkpoint
-    checkpoint = given if given is None or given.is_dir() else arguments.run / given
+    checkpoint = arguments.checkpoint and checkpoint_of(arguments.run, arguments.checkpoint)
     trained = load_generator(arguments.run, checkpoint)
     label = None if arguments.class_ is None else class_index(trained, arguments.class_)
     return Request(trained, arguments.count, arguments.seed, arguments.samples, label)

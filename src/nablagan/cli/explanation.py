@@ -1,7 +1,6 @@
 """What `nablagan explain` writes: a picture of each group of directions, and explain.json with all numbers."""
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from nablagan import latent as ways
 from nablagan.cli.directions import Group, Request, averaged, local, principal, weights
 from nablagan.data.strips import full_colour, strip_picture
-from nablagan.training.files import write_bytes, write_picture
+from nablagan.training.files import plain, write_bytes, write_picture
 from nablagan.training.sampling import samples
 from nablagan.types import InputError
 
@@ -43,9 +42,9 @@ def explain(request: Request, out: Path, progress: Progress) -> dict[str, Any]:
             content["left_out"][LOOKING_INSIDE[stage]] = str(error)
     progress(len(stages), len(stages) + 1, "path length")
     content |= _measures(request)
-    write_bytes(out / "explain.json", json.dumps(_plain(content), indent=1, allow_nan=False).encode())
+    write_bytes(out / "explain.json", json.dumps(plain(content), indent=1, allow_nan=False).encode())
     progress(len(stages) + 1, len(stages) + 1, "")
-    return _plain(content)
+    return plain(content)
 
 
 def _check(request: Request) -> None:
@@ -112,12 +111,3 @@ def _measures(request: Request) -> dict[str, Any]:
     length = ways.path_length(generator, start, end, request.labels(PAIRS), seed=request.seed)
     numbers = ways.condition_number(generator, request.latents(CONDITIONED), request.labels(CONDITIONED))
     return {"path_length": length._asdict(), "condition_numbers": numbers.tolist()}
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no infinity: null stands for it."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,6 +3,7 @@
 import argparse
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 
@@ -16,6 +17,11 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit-bad", type=float, default=0.01, metavar="PART", help="unusable files allowed (default 0.01)"
     )
     group.add_argument("--cache", metavar="DIR", help="decoded images (default $NABLAGAN_CACHE or ~/.cache/nablagan)")
+
+
+def checkpoint_of(run: Path, given: Path) -> Path:
+    """The checkpoint as given, or below the run directory when it is not there."""
+    return given if given.is_dir() else run / given
 
 
 def resolution(text: str) -> int | tuple[int, int]:

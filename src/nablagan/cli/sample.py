@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nablagan.cli.options import checkpoint_of
+
 if TYPE_CHECKING:
     from nablagan.training.restore import Trained
 
@@ -36,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     from nablagan.training.restore import load_generator
     from nablagan.types import InputError
 
-    trained = load_generator(arguments.run, _checkpoint(arguments), arguments.ema)
+    checkpoint = arguments.checkpoint and checkpoint_of(arguments.run, arguments.checkpoint)
+    trained = load_generator(arguments.run, checkpoint, arguments.ema)
     label = None if arguments.class_ is None else class_index(trained, arguments.class_)
     samples = trained.samples(arguments.count, arguments.seed, label)
     try:
@@ -58,12 +61,6 @@ def class_index(trained: "Trained", text: str) -> int:
         return int(text)
     known = ", ".join(trained.classes[:12]) + (", ..." if len(trained.classes) > 12 else "")
     raise InputError(f"no class '{text}': this run has {known or 'no classes'}")
-
-
-def _checkpoint(arguments: argparse.Namespace) -> Path | None:
-    """The checkpoint as given, or below the run directory when it is not there."""
-    given = arguments.checkpoint
-    return given if given is None or given.is_dir() else arguments.run / given
 
 
 def _write_images(samples: Any, out: Path) -> list[Path]:

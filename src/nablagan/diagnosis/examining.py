@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import numpy as np
 from torch import Tensor
 
 from nablagan.diagnosis.averaged import Averaged, KeptJacobian
@@ -25,6 +24,7 @@ from nablagan.diagnostics import (
     update_audit,
 )
 from nablagan.game import Game
+from nablagan.training.files import plain
 from nablagan.types import Batch
 
 TOLERANCE, ITERATIONS = 1e-2, 4
@@ -179,19 +179,6 @@ def _move(game: Game, move: Move) -> dict[str, Any]:
 
 def _by_player(values: Any) -> dict[str, Any]:
     return dict(zip(("generator", "discriminator"), values, strict=True))
-
-
-def plain(value: Any) -> Any:
-    """As JSON holds it: complex numbers as [re, im], numbers that are not finite as None."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (complex, np.complexfloating)):
-        return [plain(float(value.real)), plain(float(value.imag))]
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    return value
 
 
 class Bar:

@@ -12,16 +12,15 @@ from torch import Tensor
 from nablagan.data import Dataset
 from nablagan.data.sampler import Sampler
 from nablagan.diagnosis.averaged import Averaged
-from nablagan.diagnosis.examining import Move, Progress, examination, plain
+from nablagan.diagnosis.examining import Move, Progress, examination
 from nablagan.diagnosis.verdict import Setting
 from nablagan.diagnostics import along_path
 from nablagan.game import Game
 from nablagan.optim import Alternating, Cosine, NegativeMomentum, SimultaneousNegativeMomentum, step_sizes
-from nablagan.pure import seeded_draws
 from nablagan.training.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
 from nablagan.training.engine import Engine
-from nablagan.training.files import write_json
-from nablagan.training.loop import State, follow_schedules, layer_seed, sampler_of
+from nablagan.training.files import plain, write_json
+from nablagan.training.loop import State, sampler_of, update
 from nablagan.training.reopening import check_data, load_dataset, state_at
 from nablagan.training.restore import load_found, read_config, read_json
 from nablagan.training.run import Run
@@ -108,12 +107,10 @@ def batches(state: State, sampler: Sampler, count: int) -> tuple[tuple[Batch, ..
 def next_move(state: State, moved: State, batch: Batch) -> Move:
     """What the run's next update does, made with `moved`, another copy of `state`."""
     start = state.game.point()
-    follow_schedules(moved)
-    with seeded_draws(moved.game.players, layer_seed(moved)):
-        moved.update.step(batch)
-    update = moved.update
-    rates = step_sizes(moved.game, update.generator_optimizer, update.discriminator_optimizer)
-    turns = isinstance(update, (Alternating, NegativeMomentum)) and not isinstance(update, SimultaneousNegativeMomentum)
+    update(moved, batch)
+    play = moved.update
+    rates = step_sizes(moved.game, play.generator_optimizer, play.discriminator_optimizer)
+    turns = isinstance(play, (Alternating, NegativeMomentum)) and not isinstance(play, SimultaneousNegativeMomentum)
     return Move(start, moved.game.point(), rates, turns)
 
 

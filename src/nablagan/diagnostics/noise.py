@@ -84,10 +84,7 @@ def sub_batches(batch: Batch, parts: int) -> list[Batch]:
         possible = [count for count in range(2, size + 1) if size % count == 0]
         remedy = f"give one of {possible}" if possible else "give a batch of at least two samples"
         raise InputError(f"{parts} parts of a batch of {size}: {remedy}")
-    return [
-        batch._replace(**{name: value[rows] for name, value in tensors.items()})
-        for rows in (slice(k * size // parts, (k + 1) * size // parts) for k in range(parts))
-    ]
+    return [batch.rows(slice(k * size // parts, (k + 1) * size // parts)) for k in range(parts)]
 
 
 def _field(game: Game, batch: Batch) -> Tensor:

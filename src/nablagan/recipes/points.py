@@ -4,13 +4,13 @@ from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import mlp
 from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
+from nablagan.training.circumstances import RATES, usual_gamma
 from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = 1_000_000
 BATCH_SIZE = 256
-LEARNING_RATE = 1e-3
-GAMMA = 0.1
+LEARNING_RATE = RATES["points"]
 
 
 def points(facts: Facts, options: Options) -> Run:
@@ -31,7 +31,7 @@ def points(facts: Facts, options: Options) -> Run:
         loss=options.loss or losses.relativistic,
         generator_adam=falling,
         discriminator_adam=falling,
-        penalties=gradient_penalties(options, shared, GAMMA, constant),
+        penalties=gradient_penalties(options, shared, usual_gamma(facts.shape), constant),
         **shared,
     )
     return adjusted(run, options)

@@ -5,13 +5,14 @@ from nablagan.optim import Cosine
 from nablagan.players import layers
 from nablagan.players import r3gan as players
 from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
+from nablagan.training.circumstances import RATES
 from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 128_000, "cuda": 10_000_000}
 BATCH_SIZE = {"cpu": 64, "cuda": 256}
 SIZE = {"cpu": "tiny", "cuda": "base"}
-LEARNING_RATE = 2e-4
+LEARNING_RATE = RATES["r3gan"]
 GAMMA = {32: 0.05, 64: 2.0, 128: 15.0, 256: 150.0}
 """By the side of the images: CIFAR-10, FFHQ-64 and FFHQ-256 as published, 128 between them in logarithm."""
 AUGMENTATIONS = ("color", "translation", "cutout")

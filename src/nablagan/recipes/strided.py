@@ -4,13 +4,13 @@ from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import dcgan
 from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
-from nablagan.training.circumstances import usual_gamma
+from nablagan.training.circumstances import RATES, usual_gamma
 from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 64_000, "cuda": 2_000_000}
 BATCH_SIZE = 64
-LEARNING_RATE, LEARNING_RATE_END = 2e-3, 5e-4
+LEARNING_RATE, LEARNING_RATE_END = RATES["strided"], 5e-4
 AUGMENTATIONS = ()
 AUGMENTATION_PROBABILITY = 0.0
 

@@ -3,6 +3,8 @@
 import math
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -64,13 +66,7 @@ def line_chart(
 
     `identity` makes the SVG's ids unique in the page. A line that is noisy is drawn faint, its moving mean strong.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": identity}), warnings.catch_warnings(), _quiet_numbers():
-        warnings.simplefilter("ignore")  # a glyph missing or an axis without extent changes nothing that is read
-        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72, layout="constrained")
-        axes = figure.add_subplot()
+    with canvas(identity) as axes:
         log = log and all((line.series.finite > 0).any() for line in lines)
         _dress(axes, log)
         smooth = [_draw(axes, line, log, hides(lines, place)) for place, line in enumerate(lines)]
@@ -80,19 +76,36 @@ def line_chart(
         _draw_marks(axes, marks)
         for value in references:
             axes.axhline(value, color=AXIS, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-        stream = StringIO()
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return Chart(_for_page(stream.getvalue(), identity, description), outside, any(smooth))
+        svg = finished(axes, identity, description)
+    return Chart(svg, outside, any(smooth))
+
+
+@contextmanager
+def canvas(identity: str) -> Iterator[Any]:
+    """Empty matplotlib axes of the size of a chart, to be drawn on and `finished` within; numbers may be odd ones."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with (
+        rc_context({"svg.fonttype": "none", "svg.hashsalt": identity}),
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+    ):
+        warnings.simplefilter("ignore")  # a glyph missing or an axis without extent changes nothing that is read
+        yield Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72, layout="constrained").add_subplot()
+
+
+def finished(axes: Any, identity: str, description: str) -> Markup:
+    """The drawing as SVG for a page; `identity`, that of its canvas, makes its ids unique there."""
+    stream = StringIO()
+    axes.figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _for_page(stream.getvalue(), identity, description)
 
 
 def hides(lines: list[Line], place: int) -> bool:
     """Whether the line at this place covers an earlier one wholly: it is dashed then."""
     values = lines[place].series.values
     return any(np.array_equal(line.series.values, values, equal_nan=True) for line in lines[:place])
-
-
-def _quiet_numbers() -> Any:
-    return np.errstate(all="ignore")
 
 
 def _dress(axes: Any, log: bool) -> None:

@@ -1,13 +1,9 @@
 """Any drawing as SVG for a page, in the stand-in colours of `report.chart`."""
 
-import warnings
 from collections.abc import Callable
-from io import StringIO
 from typing import Any
 
-import numpy as np
-
-from nablagan.report.chart import AXIS, GRID, HEIGHT, TEXT, WIDTH, _for_page
+from nablagan.report.chart import AXIS, GRID, TEXT, canvas, finished
 from nablagan.report.markup import Markup
 
 
@@ -18,22 +14,10 @@ def colour(number: int) -> str:
 
 def drawing(identity: str, description: str, draw: Callable[[Any], None]) -> Markup:
     """What `draw` puts on matplotlib axes, of the size of a chart; `identity` makes its ids unique in the page."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with (
-        rc_context({"svg.fonttype": "none", "svg.hashsalt": identity}),
-        warnings.catch_warnings(),
-        np.errstate(all="ignore"),
-    ):
-        warnings.simplefilter("ignore")  # a glyph missing or an axis without extent changes nothing that is read
-        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72, layout="constrained")
-        axes = figure.add_subplot()
+    with canvas(identity) as axes:
         _dress(axes)
         draw(axes)
-        stream = StringIO()
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _for_page(stream.getvalue(), identity, description)
+        return finished(axes, identity, description)
 
 
 def _dress(axes: Any) -> None:

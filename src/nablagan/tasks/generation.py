@@ -84,9 +84,7 @@ class Augmented:
 
     def rows(self, indices: Tensor) -> "Augmented":
         """The same for samples that are the given rows of the batch."""
-        tensors = {name: value for name, value in self.batch._asdict().items() if isinstance(value, Tensor)}
-        chosen = self.batch._replace(**{name: value[indices] for name, value in tensors.items()})
-        return Augmented(self.discriminator, self.augment, chosen)
+        return Augmented(self.discriminator, self.augment, self.batch.rows(indices))
 
 
 class Penalised(NamedTuple):

@@ -65,15 +65,20 @@ def check_labels(run: Run, dataset: Dataset) -> None:
 
 def changed_data(dataset: Dataset, directory: Path) -> InputError:
     """The error for a data set that is not the one that the directory's run was trained on, saying what differs."""
-    kept = directory / "data.json"
-    before = read_json(kept) if kept.exists() else {}
-    described, now = (
-        {key: value for key, value in content.items() if key not in HASHES} for content in (before, dataset.description)
-    )
     return InputError(
-        f"the data have changed since {directory} was begun ({shown(differences(described, now)) or 'other content'}): "
+        f"the data have changed since {directory} was begun ({data_differences(dataset, directory)}): "
         "restore them, accept the change with --accept-changed-data, or train into another --out"
     )
+
+
+def data_differences(dataset: Dataset, directory: Path) -> str:
+    """In what a data set differs from the one that the directory's data.json describes, on one line."""
+    kept = directory / "data.json"
+    before, now = (
+        {key: value for key, value in content.items() if key not in HASHES}
+        for content in (read_json(kept) if kept.exists() else {}, dataset.description)
+    )
+    return shown(differences(before, now)) or "other content"
 
 
 def check_same_run(kept: Mapping[str, Any], run: Run, directory: Path) -> None:

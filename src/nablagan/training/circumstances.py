@@ -5,11 +5,11 @@ import math
 from nablagan.diagnostics.doctor import Circumstances
 from nablagan.optim import Balanced
 from nablagan.penalties import name_of
-from nablagan.training.run import PenaltySettings, Run
+from nablagan.training.run import Run
 
 GAMMA_AT_32, GAMMA_OF_POINTS = 1.0, 0.1
-RATES, USUAL_RATE = {"r3gan": 2e-4, "points": 1e-3, "strided": 2e-3}, 2e-3
-"""What the recipes begin with."""
+RATES = {"r3gan": 2e-4, "points": 1e-3, "strided": 2e-3}
+"""Learning rates that the recipes begin with."""
 GRADIENT_PENALTIES = ("r1", "r2", "zero_centred", "one_centred", "wgan_gp", "dragan")
 
 
@@ -21,23 +21,16 @@ def usual_gamma(shape: tuple[int, ...]) -> float:
 def circumstances(run: Run, shape: tuple[int, ...], count: int) -> Circumstances:
     """Of a run on `count` samples of this shape."""
     chosen = [s for s in run.penalties if name_of(s.penalty) in GRADIENT_PENALTIES]
-    gamma = max(map(_start, chosen), default=0.0)
+    gamma = max((settings.weight.start for settings in chosen), default=0.0)
     return Circumstances(
         loss=name_of(run.loss),
         gamma=gamma or None,
         gamma_follows=any(isinstance(s.weight, Balanced) for s in chosen),
         recommended_gamma=usual_gamma(shape),
-        recommended_rate=RATES.get(run.recipe, USUAL_RATE),
+        recommended_rate=RATES.get(run.recipe, RATES["strided"]),
         generator_learning_rate=run.generator_adam.learning_rate(0),
         discriminator_learning_rate=run.discriminator_adam.learning_rate(0),
-        beta1=run.generator_adam.beta1,
         augmented=bool(run.augmentations),
-        images_a_step=run.batch_size,
-        images=run.images,
         samples=count - run.holdout,
         heldout=run.holdout,
     )
-
-
-def _start(settings: PenaltySettings) -> float:
-    return settings.weight.start

@@ -2,12 +2,15 @@
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
 
 from nablagan.data.files import write_bytes
 from nablagan.types import InputError
@@ -19,6 +22,19 @@ if TYPE_CHECKING:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON so that readers see the old file or the new one, never a part."""
     write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def plain(value: Any) -> Any:
+    """As JSON holds it: complex numbers as [re, im], numbers that are not finite as None."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (complex, np.complexfloating)):
+        return [plain(float(value.real)), plain(float(value.imag))]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return value
 
 
 def write_picture(path: Path, picture: "Image.Image", **options: Any) -> None:

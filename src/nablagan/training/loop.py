@@ -13,7 +13,7 @@ from nablagan.data.augment import diffaugment
 from nablagan.data.dataset import Dataset
 from nablagan.data.sampler import Sampler, seeded
 from nablagan.game import Game
-from nablagan.optim import Balance, Balanced, Cosine, Update
+from nablagan.optim import Balance, Balanced, Cosine, Step, Update
 from nablagan.optim.updates import norm
 from nablagan.pure import seeded_draws
 from nablagan.tasks import generation
@@ -167,11 +167,9 @@ def steps(state: State, sampler: Sampler) -> Iterator[State]:
     run = state.run
     while state.images_seen < run.images:
         started = time.perf_counter()
-        follow_schedules(state)
         batch = sampler.batch(state.images_seen, state.images_seen + state.skipped)
         drawn = time.perf_counter()
-        with seeded_draws(state.game.players, layer_seed(state)):
-            measures = state.update.step(batch).measures | parameter_norms(state.game)
+        measures = update(state, batch).measures | parameter_norms(state.game)
         state.measures = dict(zip(measures, torch.stack(list(measures.values())).tolist(), strict=True))
         check_finite(state)
         for balance in state.balances.values():
@@ -182,6 +180,18 @@ def steps(state: State, sampler: Sampler) -> Iterator[State]:
         averaged = time.perf_counter()
         state.seconds = {"data": drawn - started, "update": updated - drawn, "averages": averaged - updated}
         yield state
+
+
+def update(state: State, batch: Batch) -> Step:
+    """Move the players as the run's next step does, on a batch."""
+    follow_schedules(state)
+    with seeded_draws(state.game.players, layer_seed(state)):
+        return state.update.step(batch)
+
+
+def crosses(before: int, after: int, interval: int) -> bool:
+    """Whether a multiple of the interval lies in (before, after]; never for 0."""
+    return bool(interval) and after // interval > before // interval
 
 
 def layer_seed(state: State) -> int:

@@ -1,6 +1,5 @@
 """Probes of the game while it is trained, in the leading process, from the run's seed and its moment alone."""
 
-import math
 import time
 from typing import Any
 
@@ -14,7 +13,8 @@ from nablagan.data.sampler import Sampler, heldout, seeded
 from nablagan.diagnostics import Exam, update_effects, vital_signs
 from nablagan.diagnostics.spread import coarse, mean_distance, paired_distance
 from nablagan.game import Game
-from nablagan.training.loop import State
+from nablagan.training.files import plain
+from nablagan.training.loop import State, crosses
 from nablagan.types import Batch
 
 EXAMINED = 64
@@ -38,13 +38,12 @@ class Probes:
     def is_due(self, interval: int) -> bool:
         """Whether the last step has crossed the interval; never for 0."""
         seen = self.state.images_seen
-        return bool(interval) and seen // interval > (seen - self.run.batch_size) // interval
+        return crosses(seen - self.run.batch_size, seen, interval)
 
     def start(self) -> Tensor | None:
         """Where the players stand before the next step, if that step is to be audited."""
-        after = self.state.images_seen + self.run.batch_size
-        due = self.run.audit_images and after // self.run.audit_images > self.state.images_seen // self.run.audit_images
-        return self.game.point() if due else None
+        seen = self.state.images_seen
+        return self.game.point() if crosses(seen, seen + self.run.batch_size, self.run.audit_images) else None
 
     def found(self, start: Tensor | None) -> dict[str, Any]:
         """The content of a probe event for the step just made, empty if none is due."""
@@ -53,8 +52,7 @@ class Probes:
         measures |= {} if start is None else self.audit(start)
         if not measures:
             return {}
-        finite = {name: value if math.isfinite(value) else None for name, value in measures.items()}
-        return {"measures": finite, "time": {"seconds": time.perf_counter() - began}}
+        return {"measures": plain(measures), "time": {"seconds": time.perf_counter() - began}}
 
     def vitals(self) -> dict[str, float]:
         """`diagnostics.vital_signs` on the run's exam."""
@@ -63,7 +61,7 @@ class Probes:
 
     def audit(self, start: Tensor) -> dict[str, float]:
         """`diagnostics.update_effects` of the last step on rows of its own batch, by measure."""
-        batch = rows(self.sampler.batch(self._seen, self._seen + self.state.skipped), AUDITED)
+        batch = self.sampler.batch(self._seen, self._seen + self.state.skipped).rows(slice(AUDITED))
         effects = update_effects(self.game, start, self.game.point(), batch)
         return {
             f"{player}_{name}": float(getattr(side, name))
@@ -75,12 +73,6 @@ class Probes:
     def _seen(self) -> int:
         """Images seen before the last step."""
         return max(self.state.images_seen - self.run.batch_size, 0)
-
-
-def rows(batch: Batch, count: int) -> Batch:
-    """The first rows of a batch."""
-    tensors = {name: value[:count] for name, value in batch._asdict().items() if isinstance(value, Tensor)}
-    return batch._replace(**tensors)
 
 
 def exam(state: State, dataset: Dataset, sampler: Sampler) -> Exam:

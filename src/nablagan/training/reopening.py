@@ -5,10 +5,10 @@ from pathlib import Path
 
 from nablagan.data import Dataset, open_dataset
 from nablagan.training.checkpoint import Checkpoint, load_checkpoint
-from nablagan.training.checks import HASHES, differences, shown
+from nablagan.training.checks import data_differences
 from nablagan.training.engine import Engine, choose
 from nablagan.training.loop import State, prepare
-from nablagan.training.restore import load_found, read_config, read_json
+from nablagan.training.restore import load_found, read_config
 from nablagan.training.run import Run
 from nablagan.types import InputError
 
@@ -65,12 +65,7 @@ def check_data(directory: Path, checkpoint: Checkpoint, dataset: Dataset) -> Non
     """Raise InputError, saying what differs, unless the checkpoint was made with these data."""
     if checkpoint.state.get("fingerprint") == dataset.fingerprint:
         return
-    kept = directory / "data.json"
-    before, now = (
-        {key: value for key, value in content.items() if key not in HASHES}
-        for content in (read_json(kept) if kept.exists() else {}, dataset.description)
-    )
     raise InputError(
-        f"{checkpoint.path} was not made with these data ({shown(differences(before, now)) or 'other content'}): "
+        f"{checkpoint.path} was not made with these data ({data_differences(dataset, directory)}): "
         "restore them, or say where they are with --data PATH"
     )

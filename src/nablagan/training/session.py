@@ -16,7 +16,7 @@ from nablagan.training import checks
 from nablagan.training.checkpoint import Checkpoint, load_newest
 from nablagan.training.engine import Engine
 from nablagan.training.events import Listener
-from nablagan.training.loop import Diverged, State, check_tensors_finite, prepare, sampler_of, steps
+from nablagan.training.loop import Diverged, State, check_tensors_finite, crosses, prepare, sampler_of, steps
 from nablagan.training.probing import Probes
 from nablagan.training.restore import load_found
 from nablagan.training.run import Run
@@ -271,7 +271,7 @@ class Session:
 
     def _crossed(self, interval: int) -> bool:
         seen = self.state.images_seen
-        return seen >= self.run.images or seen // interval > (seen - self.run.batch_size) // interval
+        return seen >= self.run.images or crosses(seen - self.run.batch_size, seen, interval)
 
     def _save(self, scheduled: bool = True) -> None:
         """Save this moment. Raises Diverged, in every process, rather than save what is not finite."""

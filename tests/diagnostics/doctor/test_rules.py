@@ -17,7 +17,6 @@ TOLD = Circumstances(
     discriminator_learning_rate=2e-3,
     samples=4000,
     heldout=64,
-    images=64_000,
 )
 HEALTHY = {
     "generator_loss": 1.2,

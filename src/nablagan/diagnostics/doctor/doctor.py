@@ -44,16 +44,16 @@ class Doctor:
         self._seen[name] = self._seen.get(name, 0) + 1 if strength >= 1 else 0
         self._unseen[name] = self._unseen.get(name, 0) + 1 if strength < CLEAR_BELOW else 0
         if name not in self.ill and sign is not None and self._seen[name] >= rule.patience:
-            self.ill[name] = self._finding(rule, sign, "raised")
+            self.ill[name] = self._finding(rule, sign)
             return self.ill[name]
         if name in self.ill and self._unseen[name] >= CLEAR_AFTER:
             return self.ill.pop(name)._replace(status="cleared")
         return None
 
-    def _finding(self, rule: Rule, sign: Sign, status: str) -> Finding:
+    def _finding(self, rule: Rule, sign: Sign) -> Finding:
         return Finding(
             rule.disease,
-            status,
+            "raised",
             rule.title,
             round(confidence(sign.strength), 2),
             sign.evidence,

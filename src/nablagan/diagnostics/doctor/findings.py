@@ -72,11 +72,7 @@ class Circumstances(NamedTuple):
     generator_learning_rate: float = 0.0
     discriminator_learning_rate: float = 0.0
     """At the start."""
-    beta1: float = 0.0
     augmented: bool = False
-    images_a_step: int = 64
-    images: int = 0
-    """Images that it is to see."""
     samples: int = 0
     """Real samples that it trains on."""
     heldout: int = 0
