@@ -1,6 +1,5 @@
 """R3GAN's resampling against explicit sums, and its start against the closed form."""
 
-from functools import partial
 
 import pytest
 import torch
