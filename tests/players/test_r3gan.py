@@ -1,6 +1,5 @@
 """R3GAN's resampling against explicit sums, and its start against the closed form."""
 
-
 import pytest
 import torch
 

@@ -247,7 +247,8 @@ def check_tensors_finite(state: State) -> None:
 def adam(player: nn.Module, settings: AdamSettings) -> Adam:
     """The optimiser of a player as a run's settings have it at the start."""
     betas = (settings.beta1, settings.beta2(0))
-    return Adam(player.parameters(), settings.learning_rate(0), betas, settings.eps, fused=True)
+    plain = all(parameter.is_contiguous() for parameter in player.parameters())  # its moments are restored as such
+    return Adam(player.parameters(), settings.learning_rate(0), betas, settings.eps, fused=plain)
 
 
 def _optimizer_tensors(update: Update) -> dict[str, Tensor]:
