@@ -131,7 +131,7 @@ def _descend(optimizer: Optimizer, player: nn.Module, tensors: Sequence[Tensor])
 
 
 def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """The tensor with the parameter's strides: fused optimisers read both as plain memory, whatever their strides are."""
+    """The tensor with the parameter's strides: fused optimisers read both as plain memory, whatever these are."""
     return tensor if tensor.stride() == parameter.stride() else torch.empty_like(parameter).copy_(tensor)
 
 
