@@ -2,6 +2,7 @@
 
 import gc
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ import torch
 from torch import nn
 
 from cases import UPDATES, name_of
-from nablagan import optim
+from nablagan import optim, penalties
 from nablagan.optim import constant
 from nablagan.players import mlp
-from nablagan.training.loop import prepare, steps
-from nablagan.training.run import PlayerSettings, from_json, to_json
+from nablagan.training.loop import plain_game, prepare, sampler_of, steps
+from nablagan.training.run import PenaltySettings, PlayerSettings, from_json, to_json
 from nablagan.training.session import Limits, Session
 from nablagan.training.signals import Signals
 from nablagan.types import InputError
@@ -154,3 +155,28 @@ def test_training_keeps_no_objects_and_no_files(tmp_path: Path):
     (objects, files), (objects_later, files_later) = counts
     assert files_later == files
     assert objects_later - objects < 200
+
+
+def test_a_sparing_penalty_counts_at_each_nth_step_and_in_every_examination():
+    """Played: N times the penalty at step 0, none at step 1. Examined: the plain penalty at any moment."""
+    plain = images_run(penalties=(PenaltySettings(penalties.r1, constant(1.0)),), augmentations=())
+    sparing = replace(plain, penalties=(PenaltySettings(penalties.r1, constant(1.0), every=2),))
+    data = images()
+    game, played = (prepare(run, data.shape, 3, ALONE) for run in (plain, sparing))
+    for seen, times in ((0, 2), (BATCH, 0)):
+        batch = sampler_of(plain, data, ALONE).batch(seen)
+        values = [penalty_of(state.game, batch) for state in (game, played)]
+        assert values[0] > 0
+        assert values[1] == pytest.approx(times * values[0])
+        torch.testing.assert_close(plain_game(played).field(batch), game.game.field(batch))
+
+
+def penalty_of(game, batch):
+    return float(game.discriminator_gradient(batch, game.generate(batch)).measures["penalty_r1"])
+
+
+@pytest.mark.parametrize(("side", "every"), [("penalties", 0), ("generator_penalties", 2)])
+def test_intervals_of_penalties_that_cannot_be_are_refused(side, every):
+    penalty = penalties.r1 if side == "penalties" else penalties.path_length
+    with pytest.raises(InputError, match="every"):
+        images_run(**{side: (PenaltySettings(penalty, constant(1.0), every=every),)})

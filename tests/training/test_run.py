@@ -72,7 +72,7 @@ PARTIALS = {
 
 def with_penalty(penalty):
     return images_run(
-        penalties=(PenaltySettings(penalty, constant(1.0)),),
+        penalties=(PenaltySettings(penalty, constant(1.0), every=3),),
         generator_penalties=(PenaltySettings(partial(penalties.path_length, target=1.0), constant(2.0)),),
     )
 

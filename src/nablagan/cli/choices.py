@@ -28,6 +28,9 @@ def add_recipe_arguments(group: Any) -> None:
         help="how R1 and R2 find the gradient: double_backward (default), aligned_jvp, "
         "or, for a discriminator without ReLU, aligned_fd, aligned_central_fd",
     )
+    group.add_argument(
+        "--penalty-every", type=int, metavar="N", help="take R1 and R2 at each N-th step only, N times as heavy"
+    )
     group.add_argument("--learning-rate", type=float, metavar="X", help="of both players at the start")
     group.add_argument(
         "--discriminator-learning-rate", type=float, metavar="X", help="of the discriminator alone, at the start"
@@ -63,6 +66,7 @@ def options_of(arguments: argparse.Namespace) -> "Options":
         size=arguments.size,
         gamma=arguments.gamma,
         penalty_method=_penalty_method(arguments.penalty_method),
+        penalty_every=arguments.penalty_every,
         learning_rate=arguments.learning_rate,
         discriminator_learning_rate=arguments.discriminator_learning_rate,
         beta1=arguments.beta1,

@@ -21,7 +21,7 @@ from nablagan.players.precision import forgo_bfloat16
 from nablagan.training.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
 from nablagan.training.engine import Engine
 from nablagan.training.files import plain, write_json
-from nablagan.training.loop import State, sampler_of, update
+from nablagan.training.loop import State, plain_game, sampler_of, update
 from nablagan.training.reopening import check_data, load_dataset, state_at
 from nablagan.training.restore import load_found, read_config, read_json
 from nablagan.training.run import Run
@@ -83,7 +83,8 @@ def _examined(
     groups = batches(state, sampler, max(1, samples // (2 * run.batch_size)))
     move = next_move(state, moved, groups[0][0])
     forgo_bfloat16(*state.game.players)  # its rounding would hide small differences of losses
-    content = examination(state.game, move, groups, count, setting(state, move), progress)
+    game = plain_game(state)
+    content = examination(game, move, groups, count, setting(state, move), progress)
     before = _previous(directory, checkpoint, dataset)
     return {
         "format": FORMAT,
@@ -94,7 +95,7 @@ def _examined(
         "count": count,
         **content,
         "command": command(directory, content["verdict"]["options"]),
-        "path": _path(run, state.game, groups[0], before, dataset, engine, progress) if before else None,
+        "path": _path(run, game, groups[0], before, dataset, engine, progress) if before else None,
         "time": {"seconds": time.perf_counter() - began, "threads": torch.get_num_threads()},
     }
 

@@ -60,6 +60,8 @@ class Options:
     """Weight of R1 and R2 at the start, or AUTO: one that follows the game from there on."""
     penalty_method: Method | None = None
     """How R1 and R2 find the slope."""
+    penalty_every: int | None = None
+    """At each so-manieth step R1 and R2 are taken, with so many times the weight."""
     learning_rate: float | None = None
     """Of both players, or of the generator alone beside `discriminator_learning_rate`."""
     discriminator_learning_rate: float | None = None
@@ -83,7 +85,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.dtype not in (None, "float64", "float32", "bfloat16"):
             raise InputError(f"dtype is {self.dtype}: use float32, bfloat16 or float64")
-        numbers = ("images", "batch_size", "latent_size", "picture_images", "checkpoint_images")
+        numbers = ("images", "batch_size", "latent_size", "picture_images", "checkpoint_images", "penalty_every")
         for name in (*numbers, "learning_rate", "discriminator_learning_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -103,12 +105,12 @@ class Options:
 
 
 def gradient_penalties(
-    options: Options, shared: dict[str, Any], gamma: float, schedule: Callable[[float], Cosine]
+    options: Options, shared: dict[str, Any], gamma: float, schedule: Callable[[float], Cosine], every: int = 1
 ) -> tuple[PenaltySettings, ...]:
     """R1 and R2 in a run with these shared settings, their slopes found by the method that the user chose.
 
     Their weight is the schedule of the user's gamma or the recipe's own, or for AUTO follows the game from the latter.
-    None for a gamma of 0.
+    None for a gamma of 0. They are taken at each `every`-th step unless the user chose another.
     """
     if options.gamma == 0:
         return ()
@@ -120,7 +122,8 @@ def gradient_penalties(
     else:
         weight = schedule(gamma if options.gamma is None else float(options.gamma))
     chosen = (penalties.r1, penalties.r2)
-    return tuple(PenaltySettings(p if method is None else partial(p, method=method), weight) for p in chosen)
+    every = options.penalty_every or every
+    return tuple(PenaltySettings(p if method is None else partial(p, method=method), weight, every) for p in chosen)
 
 
 def adjusted(run: Run, options: Options) -> Run:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,13 +16,14 @@ from nablagan.data.sampler import Sampler, seeded
 from nablagan.game import Game
 from nablagan.optim import Balance, Balanced, Cosine, Step, Update
 from nablagan.optim.updates import norm
+from nablagan.penalties import lazily
 from nablagan.pure import seeded_draws
 from nablagan.tasks import generation
 from nablagan.training.checkpoint import Tensors
 from nablagan.training.ema import Averages
 from nablagan.training.engine import Engine
 from nablagan.training.run import AdamSettings, PenaltySettings, Run
-from nablagan.types import Batch, InputError
+from nablagan.types import Batch, InputError, Penalty
 
 PLAYERS, EXTRA = ("generator", "discriminator"), "extra"
 """What an update's state consists of."""
@@ -112,14 +114,7 @@ def prepare(run: Run, shape: tuple[int, ...], classes: int, engine: Engine) -> S
     players = [channels_last(player.to(engine.device, run.torch_dtype)) for player in (generator, discriminator)]
     rules = [setting.weight for setting in (*run.penalties, *run.generator_penalties)]
     balances = {rule: Balance(rule) for rule in rules if isinstance(rule, Balanced)}
-    game = generation(
-        *players,
-        loss=run.loss,
-        penalties=weights(run.penalties, balances),
-        augment=augmentation(run) if run.augmentations else None,
-        generator_penalties=weights(run.generator_penalties, balances),
-        mean=engine.mean,
-    )
+    game = game_of(run, players, weights(sparing(run), balances), balances, mean=engine.mean)
     optimizers = [
         adam(player, settings)
         for player, settings in zip(players, (run.generator_adam, run.discriminator_adam), strict=True)
@@ -135,9 +130,43 @@ def channels_last(player: nn.Module) -> nn.Module:
     return player
 
 
-def weights(settings: tuple[PenaltySettings, ...], balances: Mapping[Balanced, Balance]) -> dict[Any, Cosine | Balance]:
+def plain_game(state: State) -> Game:
+    """The state's game in this process alone, with every penalty at each step: what is examined, whatever the moment.
+
+    Its players are the state's. The field of the game that is played is this one's in the mean over steps.
+    """
+    return game_of(state.run, state.game.players, weights(state.run.penalties, state.balances), state.balances)
+
+
+def game_of(
+    run: Run,
+    players: Sequence[nn.Module],
+    penalties: Mapping[Penalty, Cosine | Balance],
+    balances: Mapping[Balanced, Balance],
+    **options: Any,
+) -> Game:
+    """The run's game between players, with these penalties of the discriminator; `options` go to Game."""
+    return generation(
+        *players,
+        loss=run.loss,
+        penalties=penalties,
+        augment=augmentation(run) if run.augmentations else None,
+        generator_penalties=weights(run.generator_penalties, balances),
+        **options,
+    )
+
+
+def weights(settings: Iterable[PenaltySettings], balances: Mapping[Balanced, Balance]) -> dict[Any, Cosine | Balance]:
     """Each penalty's weight as a function of the images seen."""
     return {s.penalty: balances[s.weight] if isinstance(s.weight, Balanced) else s.weight for s in settings}
+
+
+def sparing(run: Run) -> tuple[PenaltySettings, ...]:
+    """The run's penalties of the discriminator as they are played: at each step, or lazily."""
+    lazy = (
+        s if s.every == 1 else replace(s, penalty=lazily(s.penalty, run.batch_size, s.every)) for s in run.penalties
+    )
+    return tuple(lazy)
 
 
 def sampler_of(run: Run, dataset: Dataset, engine: Engine) -> Sampler:

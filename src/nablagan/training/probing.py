@@ -12,10 +12,9 @@ from nablagan.data.dataset import Dataset, to_tensor
 from nablagan.data.sampler import Sampler, heldout, seeded
 from nablagan.diagnostics import Exam, update_effects, vital_signs
 from nablagan.diagnostics.spread import coarse, mean_distance, paired_distance
-from nablagan.game import Game
 from nablagan.players.precision import full_precision
 from nablagan.training.files import plain
-from nablagan.training.loop import State, crosses
+from nablagan.training.loop import State, crosses, plain_game
 from nablagan.types import Batch
 
 EXAMINED = 64
@@ -31,9 +30,7 @@ class Probes:
 
     def __init__(self, state: State, dataset: Dataset, sampler: Sampler) -> None:
         self.state, self.run, self.dataset, self.sampler = state, state.run, dataset, sampler
-        game = state.game
-        self.game = Game(*game.players, game.play, game.generator_loss, game.discriminator_loss)
-        """The same without the mean over processes: the others do not take part."""
+        self.game = plain_game(state)
         self._exam: Exam | None = None
 
     def is_due(self, interval: int) -> bool:

@@ -61,6 +61,8 @@ class PenaltySettings:
     """`types.Penalty`, or `types.GeneratorPenalty`."""
     weight: Cosine | Balanced
     """A schedule, or a rule by which it follows the game; penalties with equal rules share one weight."""
+    every: int = 1
+    """At each so-manieth step only, so many times the weight (`penalties.lazily`); of the discriminator's."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,15 @@ class Run:
             chosen = [setting.penalty for setting in settings]
             if len(set(chosen)) < len(chosen):
                 raise InputError("a penalty is listed twice, and only one of its weights would count: give their sum")
+        self._check_intervals()
         if self.dtype not in ("float32", "float64"):
             raise InputError(f"dtype '{self.dtype}': use float32 or float64")
+
+    def _check_intervals(self) -> None:
+        if any(setting.every < 1 for setting in self.penalties):
+            raise InputError("a penalty at every 0th step or less: give 1 or more")
+        if any(setting.every != 1 for setting in self.generator_penalties):
+            raise InputError("penalties of the generator are taken at each step: leave `every` at 1")
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -223,7 +232,7 @@ def _player(content: Mapping[str, Any]) -> PlayerSettings:
 
 
 def _penalties(content: Any) -> tuple[PenaltySettings, ...]:
-    return tuple(PenaltySettings(_function(p["penalty"]), _weight(p["weight"])) for p in content)
+    return tuple(PenaltySettings(_function(p["penalty"]), _weight(p["weight"]), p.get("every", 1)) for p in content)
 
 
 def _weight(content: Mapping[str, Any]) -> Cosine | Balanced:
