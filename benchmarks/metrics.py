@@ -6,8 +6,9 @@
 Random float32 features on the CPU. The first form runs `metrics.measure`, which gives all figures with their intervals
 from shared inner products, and then each metric alone; the second, precision and recall of that many samples a side.
 Every case is a process of its own, so that its memory is the most that the system saw it hold (ru_maxrss), with Python,
-PyTorch and the features themselves in it; `above features` is without what it held when the features were there. A
-stage of `measure` is timed by its progress; seconds are of one run, so other jobs on the machine lengthen them.
+PyTorch and the features themselves in it; `above features` is without what it held when the features were there.
+Seconds are of one run, and other jobs on the machine lengthen them; CPU seconds are those of all threads of the process
+together, so that with two threads of a quiet machine they are at most twice the seconds.
 """
 
 import argparse
@@ -52,9 +53,9 @@ def features(samples: int, dimensions: int) -> tuple[Tensor, Tensor]:
 
 
 def measured(real: Tensor, fake: Tensor, block: int) -> dict[str, float]:
-    """Seconds of each stage of `measure`."""
-    marks = [time.perf_counter()]
-    metrics.measure(real, fake, metrics.Settings(block=block), progress=lambda *_: marks.append(time.perf_counter()))
+    """Seconds of all threads in each stage of `measure`."""
+    marks = [time.process_time()]
+    metrics.measure(real, fake, metrics.Settings(block=block), progress=lambda *_: marks.append(time.process_time()))
     return dict(zip(STAGES, (b - a for a, b in itertools.pairwise(marks)), strict=True))
 
 
@@ -62,10 +63,10 @@ def case(name: str, samples: int, dimensions: int, block: int, threads: int) -> 
     """Runs one case here."""
     torch.set_num_threads(threads)
     real, fake = features(samples, dimensions)
-    before, started = peak_mib(), time.perf_counter()
+    before, started, worked = peak_mib(), time.perf_counter(), time.process_time()
     stages = measured(real, fake, block) if name == "measure" else CASES[name](real, fake, block) and {}
-    row = {"name": name, "seconds": time.perf_counter() - started, "stages": stages or {}}
-    return row | {"peak_mib": peak_mib(), "above_features_mib": peak_mib() - before}
+    row = {"name": name, "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - worked}
+    return row | {"stages": stages or {}, "peak_mib": peak_mib(), "above_features_mib": peak_mib() - before}
 
 
 def in_a_process(name: str, options: argparse.Namespace, samples: int) -> dict[str, Any]:
@@ -80,11 +81,11 @@ def in_a_process(name: str, options: argparse.Namespace, samples: int) -> dict[s
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Rows as Markdown."""
-    lines = ["| case | seconds | peak MiB | above features MiB |", "|---|---|---|---|"]
+    lines = ["| case | seconds | CPU seconds | peak MiB | above features MiB |", "|---|---|---|---|---|"]
     for row in rows:
         figures = f"{row['peak_mib']:.0f} | {row['above_features_mib']:.0f}"
-        lines.append(f"| {row['name']} | {row['seconds']:.1f} | {figures} |")
-        lines += [f"| ... {stage} | {seconds:.1f} | | |" for stage, seconds in row["stages"].items()]
+        lines.append(f"| {row['name']} | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} | {figures} |")
+        lines += [f"| ... {stage} | | {seconds:.1f} | | |" for stage, seconds in row["stages"].items()]
     return "\n".join(lines)
 
 

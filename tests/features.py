@@ -16,7 +16,7 @@ def gaussians(n, d, seed, mean=0.0, scale=1.0):
 
 @cache
 def digits():
-    """All 5,000 embedded digits as pixels (5000, 784), float64, in an order drawn once."""
+    """The 4,000 embedded digits of training as pixels (4000, 784), float64, in an order drawn once."""
     samples = torch.as_tensor(open_dataset("builtin:digits", resolution=28).samples)
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(1))
     return samples.flatten(1).double()[order]

@@ -32,7 +32,7 @@ def noised(rows):
 
 def sets(seed, change=None):
     """(generated, training, held out): real digits, a tenth of the generated ones copies where `change` is given."""
-    rows = digits()[torch.randperm(5000, generator=torch.Generator().manual_seed(seed))]
+    rows = digits()[torch.randperm(4000, generator=torch.Generator().manual_seed(seed))]
     training, held_out, generated = rows[:1500], rows[1500:2000], rows[2000:2500].clone()
     if change:
         generated[:50] = change(training[100:150])

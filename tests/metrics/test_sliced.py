@@ -22,8 +22,8 @@ def test_unequal_counts_are_compared_by_quantiles(n, m):
 
 def test_isotropic_gaussians_have_a_closed_form():
     """Along every line W2^2 = (m1 - m2)^2 + (s1 - s2)^2: on average |m|^2/d + (s1 - s2)^2."""
-    f, g = gaussians(20000, 3, 1), gaussians(20000, 3, 2, mean=1.0, scale=2.0)
-    assert metrics.sliced_wasserstein(f, g, projections=2000) == pytest.approx((1 + 1) ** 0.5, rel=0.03)
+    f, g = gaussians(5000, 3, 1), gaussians(5000, 3, 2, mean=1.0, scale=2.0)
+    assert metrics.sliced_wasserstein(f, g, projections=200) == pytest.approx((1 + 1) ** 0.5, rel=0.05)
 
 
 def test_the_seed_decides():
