@@ -23,20 +23,18 @@ pytestmark = [
 RELATIVE = 1e-6
 
 
-class Anything(ModuleType):
-    """A module whose every attribute is an empty module: torch-fidelity imports torchvision, and needs none of it here."""
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return type(name, (), {})
-
-
 @pytest.fixture
 def torch_fidelity(monkeypatch):
+    """With an empty torchvision where there is none: it is imported, and nothing of it is used here."""
     if "torchvision" not in sys.modules:
-        for name in ("", ".datasets", ".models", ".transforms", ".transforms.functional"):
-            monkeypatch.setitem(sys.modules, f"torchvision{name}", Anything(f"torchvision{name}"))
+        names = "torchvision", "torchvision.datasets", "torchvision.transforms", "torchvision.transforms.functional"
+        for name in names:
+            parent, _, last = name.rpartition(".")
+            monkeypatch.setitem(sys.modules, name, ModuleType(name))
+            if parent:
+                setattr(sys.modules[parent], last, sys.modules[name])
+        for name in ("CIFAR10", "CIFAR100", "STL10"):
+            setattr(sys.modules["torchvision.datasets"], name, type(name, (), {}))
     return pytest.importorskip("torch_fidelity")
 
 
