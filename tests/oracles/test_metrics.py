@@ -4,6 +4,7 @@ Their own downloads and image libraries take no part: the features are given.
 """
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
@@ -35,7 +36,7 @@ def torch_fidelity(monkeypatch):
                 setattr(sys.modules[parent], last, sys.modules[name])
         for name in ("CIFAR10", "CIFAR100", "STL10"):
             setattr(sys.modules["torchvision.datasets"], name, type(name, (), {}))
-    return pytest.importorskip("torch_fidelity")
+    return import_module("torch_fidelity")
 
 
 def real_features():
@@ -108,8 +109,8 @@ class Given(torch.nn.Module):
 
 
 def test_both_distances_are_those_of_torchmetrics():
-    fid = pytest.importorskip("torchmetrics.image.fid").FrechetInceptionDistance
-    kid = pytest.importorskip("torchmetrics.image.kid").KernelInceptionDistance
+    fid = import_module("torchmetrics.image.fid").FrechetInceptionDistance
+    kid = import_module("torchmetrics.image.kid").KernelInceptionDistance
     real, fake = PAIRS["equal counts"]()
     frechet = fid(feature=Given(), input_img_size=(16,), normalize=True).set_dtype(torch.float64)
     kernel = kid(feature=Given(), subsets=1, subset_size=len(real), normalize=True).set_dtype(torch.float64)
@@ -123,7 +124,7 @@ def test_both_distances_are_those_of_torchmetrics():
 @every_pair
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_all_four_are_those_of_prdc(pair, k, capsys):
-    prdc = pytest.importorskip("prdc")
+    prdc = import_module("prdc")
     real, fake = pair()
     expected = prdc.compute_prdc(real.numpy(), fake.numpy(), k)
     found = metrics.precision_recall(real, fake, k)._asdict() | metrics.density_coverage(real, fake, k)._asdict()
@@ -132,7 +133,7 @@ def test_all_four_are_those_of_prdc(pair, k, capsys):
 
 @every_pair
 def test_sliced_wasserstein_is_that_of_pot(pair):
-    ot = pytest.importorskip("ot")
+    ot = import_module("ot")
     f, g = pair()
     lines = directions(f.shape[1], 64, seed=3)
     expected = ot.sliced_wasserstein_distance(f.numpy(), g.numpy(), projections=lines.numpy())
@@ -141,7 +142,7 @@ def test_sliced_wasserstein_is_that_of_pot(pair):
 
 @every_pair
 def test_the_vendi_score_is_vendi_scores(pair):
-    vendi = pytest.importorskip("vendi_score.vendi")
+    vendi = import_module("vendi_score.vendi")
     for features in pair():
         expected = vendi.score_dual(features.numpy(), normalize=True)
         assert metrics.vendi_score(features) == pytest.approx(expected, rel=RELATIVE)
@@ -149,7 +150,7 @@ def test_the_vendi_score_is_vendi_scores(pair):
 
 def test_float32_features_are_judged_as_in_float64():
     """What extractors give: neighbours of real pixels' projections stay the same as prdc's."""
-    prdc = pytest.importorskip("prdc")
+    prdc = import_module("prdc")
     real, fake = (features.float() for features in real_features())
     expected = prdc.compute_prdc(real.numpy().astype(np.float64), fake.numpy().astype(np.float64), 3)
     assert metrics.precision_recall(real, fake).precision == pytest.approx(expected["precision"], rel=RELATIVE)
