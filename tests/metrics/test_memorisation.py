@@ -101,7 +101,7 @@ def test_nearest_neighbours_are_those_of_brute_force(block):
     np.testing.assert_allclose(distances, every.min(1).values, rtol=1e-12)
     assert (index == every.argmin(1).numpy()).all()
     twice = torch.cat([training, training])
-    assert (metrics.nearest_distances(queries, twice, block)[1] == index).all()  # the first of equals
+    assert (metrics.nearest_distances(queries, twice, block)[1] == index).all()  # the same in later tiles
 
 
 def test_images_become_rows():

@@ -60,9 +60,9 @@ def memorisation(
 def nearest_distances(
     queries: Array, training: Array, block: int = BLOCK, name: str = "queries"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(distance, index) (n,) of the nearest of `training` (m, d) to each of `queries` (n, d); the first of equals.
+    """(distance, index) (n,) of the nearest of `training` (m, d) to each of `queries` (n, d).
 
-    Raises InputError.
+    Of equals, one of the first tile. Raises InputError.
     """
     asked, seen = checked_pair(queries, training, least=1, names=(name, "training"))
     best = torch.full((len(asked),), torch.inf, dtype=torch.float64, device=asked.device)
