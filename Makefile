@@ -1,7 +1,7 @@
 # make run    train the default on real digits (once) and print where the report is
 # make test   every check: format, lint, types, tests
 # make test-slow   the tests marked slow (minutes)
-# make test-oracles   compare with TensorFlow and JAX; installs both
+# make test-oracles   compare with TensorFlow, JAX and other libraries' metrics; installs them
 # make lint / make format
 PYTHON ?= python3
 VENV ?= .venv
@@ -44,6 +44,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 $(VENV)/.installed-oracles: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,oracles]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torch-fidelity  # it asks for torchvision
 	touch $@
 
 clean:
