@@ -50,15 +50,23 @@ def test_dinov2_gives_the_class_token():
 
 
 def test_dinov2_stretches_positions_by_the_published_factor():
-    """A table linear in the place stays linear under cubic interpolation: place (i + 0.5) own / (new + 0.1) - 0.5."""
-    own, new = 20, 10
-    ramp = torch.arange(own, dtype=torch.float32).repeat(own, 1).reshape(1, own * own, 1)
-    table = torch.cat([torch.full((1, 1, 1), 7.0), ramp], 1)
+    """Oracle: Keys' cubic convolution with a = -0.75 at the place (i + 0.5) own / (new + 0.1) - 0.5, written out."""
+    own, new, i = 20, 10, 6
+    rows = torch.randn(own, generator=torch.Generator().manual_seed(0))
+    table = torch.cat([torch.full((1, 1, 1), 7.0), rows.repeat(own, 1).reshape(1, own * own, 1)], 1)
     found = dinov2.positions(table, new)
     assert found.shape == (1, 101, 1)
     assert found[0, 0, 0] == 7.0
-    expected = (torch.arange(new) + 0.5) * own / (new + 0.1) - 0.5
-    torch.testing.assert_close(found[0, 1:11, 0][2:8], expected[2:8])
+    place = (i + 0.5) * own / (new + 0.1) - 0.5
+    expected = sum(keys(abs(place - at)) * rows[at].item() for at in range(int(place) - 1, int(place) + 3))
+    assert found[0, 1 + i, 0].item() == pytest.approx(expected, abs=1e-4)
+
+
+def keys(x, a=-0.75):
+    """The kernel of cubic convolution (Keys 1981)."""
+    if x <= 1:
+        return (a + 2) * x**3 - (a + 3) * x**2 + 1
+    return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a if x < 2 else 0.0
 
 
 @torch.inference_mode()
@@ -124,7 +132,8 @@ def test_clip_equals_transformers():
 def dinov2_names(state):
     """transformers' names of the published file's tensors."""
     words = {
-        "pos_embed": "embeddings.position_embeddings", "cls_token": "embeddings.cls_token", "ls1.gamma": "layer_scale1.lambda1",
+        "pos_embed": "embeddings.position_embeddings", "cls_token": "embeddings.cls_token",
+        "ls1.gamma": "layer_scale1.lambda1",
         "mask_token": "embeddings.mask_token", "patch_embed.proj": "embeddings.patch_embeddings.projection",
         "blocks.": "encoder.layer.", "attn.proj": "attention.o_proj", "ls2.gamma": "layer_scale2.lambda1",
     }  # fmt: skip
@@ -139,7 +148,8 @@ def clip_names(state):
     """transformers' names of the published archive's tensors."""
     words = {
         "class_embedding": "embeddings.class_embedding", "positional_embedding": "embeddings.position_embedding.weight",
-        "conv1": "embeddings.patch_embedding", "ln_pre": "pre_layrnorm", "ln_post": "post_layernorm", "ln_1": "layer_norm1",
+        "conv1": "embeddings.patch_embedding", "ln_pre": "pre_layrnorm", "ln_post": "post_layernorm",
+        "ln_1": "layer_norm1",
         "ln_2": "layer_norm2", "transformer.resblocks": "encoder.layers", "attn.in_proj_": "self_attn.in_proj.",
         "attn.out_proj": "self_attn.out_proj", "c_fc": "fc1", "c_proj": "fc2",
     }  # fmt: skip
