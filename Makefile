@@ -39,12 +39,12 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,metrics,onnx]'
 	touch $@
 
 $(VENV)/.installed-oracles: $(VENV)/.installed-test
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,oracles]'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torch-fidelity  # it asks for torchvision
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,metrics,onnx,oracles]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torch-fidelity  # the first asks for torchvision
 	touch $@
 
 clean:
