@@ -20,7 +20,11 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def checkpoint_of(run: Path, given: Path) -> Path:
-    """The checkpoint as given, or below the run directory when it is not there."""
+    """The checkpoint as given, or below the run directory when it is not there; `best` is the one that is named so."""
+    from nablagan.training.best import POINTER, best_checkpoint
+
+    if given == Path(POINTER) and not (given / "manifest.json").is_file():
+        return best_checkpoint(run)
     return given if given.is_dir() else run / given
 
 
