@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 """Samples a side, unless the caller asks for more."""
-ROLES = ("held-out data", "the training data", "data given")
+
+
+class Role(Enum):
+    """What the real side is to the generator."""
+
+    HELD_OUT = "held-out data"
+    TRAINING = "the training data"
+    GIVEN = "the data given"
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,7 @@ class Real:
     """The real side, and what it is to the generator."""
 
     samples: Samples
-    role: str
-    """One of ROLES."""
+    role: Role
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,12 @@ class Evaluation:
 
 
 def evaluate(
-    generated: Samples, real: Real, judge: Judge, seed: int = 0, training: Samples | None = None
+    generated: Samples,
+    real: Real,
+    judge: Judge,
+    seed: int = 0,
+    training: Samples | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Evaluation:
     """Every metric of equally many generated and real samples, with intervals; copying is tested against `training`.
 
@@ -54,10 +67,11 @@ def evaluate(
         "kind": KIND,
         "format": FORMAT,
         "generated": generated.description | {"fingerprint": generated.fingerprint},
-        "against": real.samples.description | {"role": real.role, "chosen": real.samples.fingerprint},
+        "against": real.samples.description | {"role": real.role.value, "chosen": real.samples.fingerprint},
         "count": len(generated),
         "seed": seed,
         "extractor": judge.protocol,
+        "notes": list(notes),
         "versions": versions(),
     }
     real_features, features = judge.features(real.samples, keep=True), judge.features(generated)
@@ -126,8 +140,10 @@ def _copies(
 def _memorisation(
     real: Real, training: Samples, features: np.ndarray, held_out: np.ndarray, known: np.ndarray
 ) -> dict[str, Any]:
-    if real.role == ROLES[1]:
-        return {"not_done": "it compares with held-out data, and these are the training data: name others with --against"}
+    if real.role is Role.TRAINING:
+        return {"not_done": "it needs data that training has not seen: name some with --against"}
+    if shared := shared_rows(real.samples, training):
+        return {"not_done": f"{shared:,} of the {len(real.samples):,} real samples are training samples too"}
     found = metrics.memorisation(features, known, held_out)
     return {
         "p_value": found.p_value,
@@ -135,3 +151,9 @@ def _memorisation(
         "threshold": found.threshold,
         "count_training": len(training),
     }
+
+
+def shared_rows(samples: Samples, others: Samples) -> int:
+    """How many of the samples are among the others too, to the bit."""
+    known = {sha256(row.tobytes()).digest() for row in others.rows}
+    return sum(sha256(row.tobytes()).digest() in known for row in samples.rows)

@@ -48,9 +48,7 @@ def nearest(queries: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarr
     >>> nearest(np.array([[0.0], [9.0]]), np.array([[8.0], [1.0]]))
     (array([1, 0]), array([1., 1.]))
     """
-    found = [
-        _nearest(np.asarray(queries[start : start + QUERIES]), keys) for start in range(0, len(queries), QUERIES)
-    ]
+    found = [_nearest(np.asarray(queries[start : start + QUERIES]), keys) for start in range(0, len(queries), QUERIES)]
     index = np.concatenate(found)
     distances = [
         np.linalg.norm(queries[i].astype(np.float64).ravel() - keys[k].astype(np.float64).ravel())
@@ -94,5 +92,3 @@ def _nearest(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 def _flat(rows: np.ndarray) -> np.ndarray:
     return rows.reshape(len(rows), -1).astype(np.float32)
-
-

@@ -61,7 +61,7 @@ def evaluate(plan: Evaluating, writer: Writer) -> bool:
         writer.event("warning", message=f"not evaluated: {error}")
         return False
     seconds = time.perf_counter() - started
-    found = plain(content) | {"best": _is_best(plan, content, past, writer)}
+    found = plain(content) | {"by": plan.best, "best": _is_best(plan, content, past, writer)}
     writer.event("evaluation", **found, time={"seconds": seconds, "spent_seconds": _spent(past) + seconds})
     writer.tick.spend("evaluation", seconds)
     return found["best"]
