@@ -43,7 +43,8 @@ def measure_of(run: Run, dataset: Dataset, judge: Judge, count: int = COUNT) -> 
         player = state.averages.players[state.run.ema_half_lives[0]]
         with torch.random.fork_rng(devices=[]):
             rows = generated(player, latent, label)
-            found = measured(judge.features(Samples(rows, "", {})), real_features, judge, run.seed)
+            made = Samples(rows, "", {})
+            found = measured(made, judge.features(made), real_features, judge, run.seed, len(dataset.classes))
         return event_of(found["metrics"], protocol)
 
     return measure

@@ -1,7 +1,6 @@
 """`evaluate`: generated samples against real ones, and whether they are copies of training samples."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
@@ -75,10 +74,11 @@ def evaluate(
         "versions": versions(),
     }
     real_features, features = judge.features(real.samples, keep=True), judge.features(generated)
-    record |= measured(features, real_features, judge, seed, generated, real.samples)
+    classes = real.samples.description.get("classes", 0)
+    record |= measured(generated, features, real_features, judge, seed, classes)
     picture = None
     if training is not None:
-        copies, picture = _copies(generated, real, training, features, real_features, judge)
+        copies, picture = _copies(generated, real, training, features, real_features, judge, seed)
         record |= {"training": training.description, **copies}
     else:
         record["memorisation"] = {"not_done": "no training data are known: name them with --train"}
@@ -87,20 +87,42 @@ def evaluate(
 
 
 def measured(
-    features: np.ndarray,
-    real_features: np.ndarray,
-    judge: Judge,
-    seed: int,
-    generated: Samples | None = None,
-    real: Samples | None = None,
+    generated: Samples, features: np.ndarray, real_features: np.ndarray, judge: Judge, seed: int, classes: int = 0
 ) -> dict[str, Any]:
-    """`metrics`: every estimate of these features; `dropped_dimensions`: those that are constant on the real side."""
+    """The part of a record that holds figures: `metrics`, the `settings` they depend on, and `dropped_dimensions`.
+
+    Modes are counted where the judge knows as many classes as the data have, `classes`.
+    """
     dropped = 0
     if judge.standardised:
         divide = deviations(real_features)
         features, real_features, dropped = divide(features), divide(real_features), divide.dropped
-    found: Mapping[str, Any] = metrics.measure(real_features, features, seed=seed)
-    return {"metrics": metric_entries(found, len(features)), "dropped_dimensions": dropped}
+    probabilities, settings = judge.probabilities(generated), metrics.Settings(seed=seed)
+    counted = probabilities is not None and probabilities.shape[1] == classes
+    found = metrics.measure(
+        real_features,
+        features,
+        settings,
+        probabilities,
+        probabilities.argmax(axis=1) if probabilities is not None and counted else None,
+        classes if counted else 0,
+        lambda done, total: judge.progress(done, total, "metrics"),
+    )
+    return {
+        "metrics": metric_entries(found, len(features)),
+        "settings": settings_of(settings),
+        "dropped_dimensions": dropped,
+    }
+
+
+def settings_of(settings: metrics.Settings) -> dict[str, Any]:
+    """What figures depend on besides features and seed, as JSON."""
+    return {
+        "precision_neighbours": settings.precision_neighbours,
+        "coverage_neighbours": settings.coverage_neighbours,
+        "kernel": getattr(settings.kernel, "__name__", str(settings.kernel)),
+        "projections": settings.projections,
+    }
 
 
 def check_alike(generated: Samples, real: Samples) -> None:
@@ -124,13 +146,14 @@ def _copies(
     features: np.ndarray,
     real_features: np.ndarray,
     judge: Judge,
+    seed: int,
 ) -> "tuple[dict[str, Any], Image.Image | None]":
     """The test of memorisation or why it was not done, and the nearest neighbours with their picture."""
     known = real_features if training.fingerprint == real.samples.fingerprint else judge.features(training, keep=True)
     if judge.standardised:
         divide = deviations(known)
         features, real_features, known = divide(features), divide(real_features), divide(known)
-    told: dict[str, Any] = {"memorisation": _memorisation(real, training, features, real_features, known)}
+    told: dict[str, Any] = {"memorisation": _memorisation(real, training, features, real_features, known, seed)}
     if not generated.is_images or generated.rows.shape[1:] != training.rows.shape[1:]:
         return told, None
     found: Neighbours = neighbours_of(generated, training, features, known)
@@ -138,17 +161,19 @@ def _copies(
 
 
 def _memorisation(
-    real: Real, training: Samples, features: np.ndarray, held_out: np.ndarray, known: np.ndarray
+    real: Real, training: Samples, features: np.ndarray, held_out: np.ndarray, known: np.ndarray, seed: int
 ) -> dict[str, Any]:
     if real.role is Role.TRAINING:
         return {"not_done": "it needs data that training has not seen: name some with --against"}
     if shared := shared_rows(real.samples, training):
         return {"not_done": f"{shared:,} of the {len(real.samples):,} real samples are training samples too"}
-    found = metrics.memorisation(features, known, held_out)
+    found = metrics.memorisation(features, known, held_out, seed=seed)
     return {
         "p_value": found.p_value,
-        "share_copied": found.share_copied,
+        "share_copied": found.copied,
         "threshold": found.threshold,
+        "near": found.near,
+        "expected": found.expected,
         "count_training": len(training),
     }
 

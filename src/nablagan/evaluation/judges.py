@@ -16,8 +16,15 @@ from nablagan.types import InputError
 class Judge(Protocol):
     """What an evaluation asks of one."""
 
-    standardised: bool
-    """Whether features are divided by the real ones' standard deviations."""
+    @property
+    def standardised(self) -> bool:
+        """Whether features are divided by the real ones' standard deviations."""
+        ...
+
+    @property
+    def progress(self) -> Progress:
+        """Told how far the work is."""
+        ...
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -75,6 +82,7 @@ class PointJudge:
     """Points are their own features."""
 
     standardised: bool = False
+    progress: Progress = silent
 
     @property
     def protocol(self) -> dict[str, Any]:

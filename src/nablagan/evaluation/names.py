@@ -14,6 +14,8 @@ BETTER = {
     "coverage": MORE,
     "sliced_wasserstein": LESS,
     "inception_score": MORE,
+    "modes_found": MORE,
+    "modes_divergence": LESS,
     "vendi_real": NEITHER,
     "vendi_fake": NEITHER,
 }

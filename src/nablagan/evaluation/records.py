@@ -18,6 +18,7 @@ COMPARABLE = {
     "extractor": "the extractors or their protocols",
     "real": "the real data",
     "seed": "the seeds",
+    "settings": "the metrics' settings",
 }
 """What must be equal in two records whose values are compared, and what people call it."""
 
@@ -49,6 +50,7 @@ def comparable_part(record: Mapping[str, Any]) -> dict[str, Any]:
         "extractor": record["extractor"],
         "real": record["against"]["fingerprint"],
         "seed": record["seed"],
+        "settings": record["settings"],
     }
 
 

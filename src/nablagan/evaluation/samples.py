@@ -59,6 +59,7 @@ def rows_of(dataset: Dataset, count: int, seed: int) -> Samples:
         "source": str(dataset.description.get("source", "")),
         "count": len(dataset),
         "shape": list(dataset.shape),
+        "classes": len(dataset.classes),
         "fingerprint": dataset.fingerprint,
     }
     return Samples(rows, f"{dataset.fingerprint}-{count}-{seed}", description)
@@ -87,7 +88,7 @@ def samples_of_run(
         "images_seen": trained.images_seen,
         "half_life": half_life or trained.run.ema_half_lives[0],
         "shape": list(trained.shape),
-        "classes": "in the proportions of the training data" if labels is not None else "none",
+        "labels": "in the proportions of the training data" if labels is not None else "none",
     }
     return Samples(rows, hash_of_array(rows), description)
 
