@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SHOWN = 12
-"""Generated samples in the picture: half of them the nearest to training samples, half the first ones made."""
+"""Generated samples in the picture: half of them the nearest to training samples, half of any kind."""
 SEARCHED = 1_000
 """Generated samples among which the nearest are sought, at most."""
 QUERIES, KEYS = 250, 10_000
@@ -61,11 +61,11 @@ def neighbours_of(
     generated: Samples, training: Samples, features: np.ndarray, training_features: np.ndarray
 ) -> Neighbours:
     """The nearest training samples of SHOWN generated ones."""
-    searched = min(len(generated), SEARCHED)
-    _, distances = nearest(features[:searched], training_features)
-    suspects = np.argsort(distances, kind="stable")[: SHOWN // 2]
-    others = [index for index in range(searched) if index not in set(suspects.tolist())]
-    shown = np.array([*suspects.tolist(), *others][:SHOWN])
+    searched = _spread(len(generated), SEARCHED)
+    _, distances = nearest(features[searched], training_features)
+    suspects = searched[np.argsort(distances, kind="stable")[: SHOWN // 2]]
+    others = np.setdiff1d(searched, suspects)
+    shown = np.concatenate([suspects, others[_spread(len(others), SHOWN - len(suspects))]])
     by_features, feature_distances = nearest(features[shown], training_features)
     by_pixels, pixel_distances = nearest(generated.rows[shown], training.rows)
     scale = np.sqrt(np.prod(generated.rows.shape[1:]))
@@ -76,6 +76,11 @@ def neighbours_picture(generated: Samples, training: Samples, found: Neighbours)
     """A row of generated images above their nearest training images by features and by pixels."""
     rows = [generated.rows[found.shown], training.rows[found.by_features], training.rows[found.by_pixels]]
     return picture_grid(np.concatenate(rows), len(found.shown), ROWS)
+
+
+def _spread(count: int, wanted: int) -> np.ndarray:
+    """At most `wanted` of the places below `count`, evenly spread: samples come class by class."""
+    return np.unique(np.linspace(0, count - 1, min(wanted, count)).astype(int)) if count else np.zeros(0, int)
 
 
 def _nearest(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
