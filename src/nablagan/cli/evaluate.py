@@ -102,16 +102,15 @@ def _sides(what: str, arguments: argparse.Namespace, here: "Engine", progress: "
     from nablagan.evaluation.opening import is_run, sides_of_data, sides_of_run
     from nablagan.types import InputError
 
-    wish = _wish(what, arguments)
     if not is_run(Path(what)):
         if arguments.checkpoint or arguments.ema:
             raise InputError(f"{what} is no run: --checkpoint and --ema choose among a run's generators")
-        return sides_of_data(what, wish, progress)
+        return sides_of_data(what, _wish(what, arguments), progress)
     if arguments.resolution or arguments.channels or arguments.fit:
         raise InputError(
             "a run's real data come in the shape of its samples: leave --resolution, --channels, --fit out"
         )
-    return sides_of_run(Path(what), wish, here.device, progress)
+    return sides_of_run(Path(what), _wish(what, arguments), here.device, progress)
 
 
 def _wish(what: str, arguments: argparse.Namespace) -> "Wish":
