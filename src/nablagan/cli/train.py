@@ -142,7 +142,7 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
 
 def _tell(result: "Result", directory: Path, as_json: bool) -> None:
     """Write the report and say where it is."""
-    from nablagan.report import probes_share, read_run, standing, verdict, write_page
+    from nablagan.report import evaluations_told, probes_share, read_run, standing, verdict, write_page
 
     record = read_run(directory)
     page, cost = write_page(record), probes_share(record)
@@ -160,6 +160,8 @@ def _tell(result: "Result", directory: Path, as_json: bool) -> None:
     print(f"{result.status} at {result.images_seen:,} images{reason}")
     if cost is not None:
         print(f"probes: {100 * cost:.1f} % of the training time; {verdict(record)}")
+    if told := evaluations_told(record):
+        print(told)
     print(f"report: {page}")
     print(f"next:   nablagan sample {shlex.quote(str(directory))} --count 64 --out samples")
 

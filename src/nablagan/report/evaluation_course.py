@@ -55,6 +55,15 @@ def course(record: RunRecord) -> Markup:
     )
 
 
+def evaluations_told(record: RunRecord) -> str:
+    """What evaluations cost, how many were skipped, and the best moment, in a line; empty for a run without."""
+    events = record.of_kind("evaluation")
+    name = text(events[-1].get("by")) if events else ""
+    best = _best(events, name)
+    kept = f" Best {name.replace('_', ' ')}: {number(best[1])} at {full_count(best[0])} images." if best else ""
+    return f"{_cost(record, events)}{_skipped(record)}{kept}".strip()
+
+
 def _point(event: Event, name: str) -> tuple[float, float, float, float] | None:
     """Images seen, value, low and high; the interval is a point where there is none."""
     value = at(event, "measures", name)
@@ -83,13 +92,12 @@ def _course_words(record: RunRecord, events: list[Event], name: str, best: tuple
     )
     sides = f"{full_count(count)} samples a side, " if is_finite(count) else ""
     kept = f" The diamond is the checkpoint that is kept as best, {number(best[1])}." if best else ""
-    skipped = len(record.of_kind("skipped_evaluation"))
-    left = f" {plural(skipped, 'evaluation')} skipped, for want of time." if skipped else ""
     reading = (
         "Moments whose intervals overlap cannot be told apart, and the best of many is partly luck: judge it anew, on "
         "held-out data."
     )
-    return f"{sides}{text(extractor)} features, against {text(against)}. {reading}{kept} {_cost(record, events)}{left}"
+    cost = f"{_cost(record, events)}{_skipped(record)}"
+    return f"{sides}{text(extractor)} features, against {text(against)}. {reading}{kept} {cost}"
 
 
 def _cost(record: RunRecord, events: list[Event]) -> str:
@@ -99,6 +107,11 @@ def _cost(record: RunRecord, events: list[Event]) -> str:
     if not seconds or not whole > 0 or not math.isfinite(whole):
         return ""
     return f"Evaluation took {100 * min(sum(seconds) / whole, 1):.1f} % of the time."
+
+
+def _skipped(record: RunRecord) -> str:
+    count = len(record.of_kind("skipped_evaluation"))
+    return f" {plural(count, 'evaluation')} skipped, as it would have taken too much of it." if count else ""
 
 
 def at(value: Any, *keys: str) -> Any:
