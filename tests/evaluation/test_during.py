@@ -11,7 +11,7 @@ from nablagan import metrics
 from nablagan.evaluation.during import measure_of
 from nablagan.evaluation.judges import ImageJudge
 from nablagan.evaluation.samples import generated
-from nablagan.metrics.features import deviations
+from nablagan.metrics.features import deviation
 from nablagan.training.evaluating import Evaluating
 from nablagan.training.loop import prepare
 from nablagan.training.sampling import latents
@@ -30,8 +30,8 @@ def test_the_measures_are_those_of_the_averaged_generator(tmp_path: Path):
     labels = torch.from_numpy(np.sort(DATA.labels))
     rows = generated(state.averages.players[20], latents(60, 4, 2, "evaluation"), labels)
     real, fake = (sees.extractor.features(torch.from_numpy(side)).numpy() for side in (DATA.samples, rows))
-    divide = deviations(real)
-    expected = metrics.kernel_distance(divide(real), divide(fake))
+    scale = deviation(real)
+    expected = metrics.kernel_distance(real / scale, fake / scale)
     assert found["measures"]["kernel_distance"] == pytest.approx(expected, rel=1e-9)
     low, high = found["intervals"]["kernel_distance"]
     assert low <= expected <= high

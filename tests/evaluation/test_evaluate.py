@@ -17,7 +17,7 @@ from nablagan.evaluation.judges import PointJudge
 from nablagan.evaluation.names import BETTER, selectable
 from nablagan.evaluation.records import check_comparable, read_record
 from nablagan.evaluation.samples import Samples
-from nablagan.metrics.features import deviations
+from nablagan.metrics.features import deviation
 from nablagan.types import InputError
 
 COUNT = 120
@@ -40,10 +40,10 @@ def test_values_are_those_of_metrics_on_standardised_features(tmp_path: Path):
 
     record = found(tmp_path).record
     fake, real = (pixel_features(torch.from_numpy(side.rows)).numpy() for side in (FRESH, HELD_OUT))
-    divide = deviations(real)
+    scale = deviation(real)
     values = {name: entry["value"] for name, entry in record["metrics"].items()}
-    assert values["kernel_distance"] == pytest.approx(metrics.kernel_distance(divide(real), divide(fake)), rel=1e-9)
-    assert values["precision"] == metrics.precision_recall(divide(real), divide(fake), 3).precision
+    assert values["kernel_distance"] == pytest.approx(metrics.kernel_distance(real / scale, fake / scale), rel=1e-9)
+    assert values["precision"] == metrics.precision_recall(real / scale, fake / scale, 3).precision
     assert set(values) <= set(BETTER)
     for entry in record["metrics"].values():
         assert entry["low"] <= entry["value"] <= entry["high"]

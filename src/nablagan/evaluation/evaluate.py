@@ -13,7 +13,7 @@ from nablagan.evaluation.judges import Judge
 from nablagan.evaluation.neighbours import Neighbours, neighbours_of, neighbours_picture
 from nablagan.evaluation.records import FORMAT, KIND, metric_entries, versions
 from nablagan.evaluation.samples import Samples
-from nablagan.metrics.features import deviations
+from nablagan.metrics.features import deviation
 from nablagan.training.files import plain
 from nablagan.types import InputError
 
@@ -89,19 +89,16 @@ def evaluate(
 def measured(
     generated: Samples, features: np.ndarray, real_features: np.ndarray, judge: Judge, seed: int, classes: int = 0
 ) -> dict[str, Any]:
-    """The part of a record that holds figures: `metrics`, the `settings` they depend on, and `dropped_dimensions`.
+    """The part of a record that holds figures: `metrics`, the `settings` they depend on, and the `deviation` divided by.
 
     Modes are counted where the judge knows as many classes as the data have, `classes`.
     """
-    dropped = 0
-    if judge.standardised:
-        divide = deviations(real_features)
-        features, real_features, dropped = divide(features), divide(real_features), divide.dropped
+    scale = deviation(real_features) if judge.standardised else 1.0
     probabilities, settings = judge.probabilities(generated), metrics.Settings(seed=seed)
     counted = probabilities is not None and probabilities.shape[1] == classes
     found = metrics.measure(
-        real_features,
-        features,
+        (real_features / scale).astype(np.float32),
+        (features / scale).astype(np.float32),
         settings,
         probabilities,
         probabilities.argmax(axis=1) if probabilities is not None and counted else None,
@@ -111,7 +108,7 @@ def measured(
     return {
         "metrics": metric_entries(found, len(features)),
         "settings": settings_of(settings),
-        "dropped_dimensions": dropped,
+        "deviation": scale,
     }
 
 
@@ -150,9 +147,6 @@ def _copies(
 ) -> "tuple[dict[str, Any], Image.Image | None]":
     """The test of memorisation or why it was not done, and the nearest neighbours with their picture."""
     known = real_features if training.fingerprint == real.samples.fingerprint else judge.features(training, keep=True)
-    if judge.standardised:
-        divide = deviations(known)
-        features, real_features, known = divide(features), divide(real_features), divide(known)
     told: dict[str, Any] = {"memorisation": _memorisation(real, training, features, real_features, known, seed)}
     if not generated.is_images or generated.rows.shape[1:] != training.rows.shape[1:]:
         return told, None

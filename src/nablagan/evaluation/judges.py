@@ -18,7 +18,7 @@ class Judge(Protocol):
 
     @property
     def standardised(self) -> bool:
-        """Whether features are divided by the real ones' standard deviations."""
+        """Whether features are divided by the real ones' standard deviation."""
         ...
 
     @property

@@ -27,7 +27,7 @@ class Extractor:
     probabilities: Callable[[Tensor], Tensor] | None = None
     """The same images -> (n, classes), each row summing to 1; for inception score and mode counting."""
     standardised: bool = False
-    """Whether metrics are taken on features divided by the real features' standard deviations (`deviations`)."""
+    """Whether metrics are taken on features divided by the real features' standard deviation (`deviation`)."""
 
 
 def features_of(
@@ -58,43 +58,22 @@ def probabilities_of(
     return _rows(extractor.probabilities, extractor.name, images, batch_size, device, progress)
 
 
-@dataclass(frozen=True)
-class Deviations:
-    """Standard deviations of a real set's features, by which both sides of a comparison are divided."""
+def deviation(real: np.ndarray) -> float:
+    """Standard deviation of all entries of a real set's features (n, d), by which both sides are divided.
 
-    values: np.ndarray
-    """float64 (d,), n - 1 in the denominator; 0 where the real set is constant."""
+    One number, not one a dimension: networks have features that a few images in thousands rouse, and divided by such a
+    tiny deviation they decide everything (docs/metrics.md has figures). Distances scale with it: compare values of
+    equal real sets only. InputError where all features are the same.
 
-    def __call__(self, features: np.ndarray) -> np.ndarray:
-        """float32 (n, d - dropped): features over the deviations, without the dimensions that are constant."""
-        if features.ndim != 2 or features.shape[1] != len(self.values):
-            raise InputError(f"features of shape {features.shape} are divided by {len(self.values)} deviations")
-        kept = self.values > 0
-        return (features[:, kept] / self.values[kept]).astype(np.float32)
-
-    @property
-    def dropped(self) -> int:
-        """How many dimensions are constant on the real set; a record of a metric tells it."""
-        return int((self.values == 0).sum())
-
-
-def deviations(real: np.ndarray) -> Deviations:
-    """Standard deviation of each feature over the real set (n, d), n at least 2.
-
-    A dimension that is constant on the real set has no scale of its own and is dropped on both sides, which
-    `Deviations.dropped` tells. Real sets of less than a few hundred images leave rare features a deviation that is
-    too small, and these then dominate: compare values of equal real sets only.
-
-    >>> divide = deviations(np.array([[0.0, 1.0], [2.0, 1.0], [4.0, 1.0]]))
-    >>> divide.dropped, divide(np.array([[5.0, 9.0]])).tolist()
-    (1, [[2.5]])
+    >>> deviation(np.array([[0.0, 3.0], [3.0, 0.0], [1.5, 1.5]])) ** 2
+    1.8
     """
-    if real.ndim != 2 or len(real) < 2:
-        raise InputError(f"features of shape {real.shape} have no standard deviation; give (n, d) with n at least 2")
-    spread = real.astype(np.float64).std(axis=0, ddof=1)
-    if not spread.any():
-        raise InputError(f"all {len(real)} real images have the same features; give images that differ")
-    return Deviations(np.where(np.ptp(real, axis=0) > 0, spread, 0.0))
+    if real.ndim != 2 or real.size < 2:
+        raise InputError(f"features of shape {real.shape} have no standard deviation; give (n, d)")
+    spread = float(real.std(ddof=1, dtype=np.float64))
+    if not np.isfinite(spread) or spread == 0:
+        raise InputError(f"the features of {len(real)} real images deviate by {spread}; give images that differ")
+    return spread
 
 
 def exactly() -> AbstractContextManager[Any]:

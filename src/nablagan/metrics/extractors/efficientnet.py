@@ -32,7 +32,7 @@ WEIGHTS = weights.Weights(
 def open_efficientnet(file: Path | None = None, device: str | torch.device = "cpu", *, side: int = 64) -> Extractor:
     """EfficientNet-Lite0's 1280 pooled features, for images resized to `side` (64, 112 or 224).
 
-    Standardised: the pooled features' scales differ by orders of magnitude, and small ones tell images apart too.
+    Standardised, so that a distance does not depend on the network's own unit (a cubic kernel would feel its cube).
     InputError without the extra `metrics`, or when the installed weights are not the published ones.
     """
     if side not in SIDES:

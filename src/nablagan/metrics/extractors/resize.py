@@ -1,5 +1,7 @@
 """Images brought to a network's size, by exactly the kernel that its protocol names."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -19,6 +21,13 @@ def bicubic(images: Tensor, side: int) -> Tensor:
 def bicubic_levels(images: Tensor, side: int) -> Tensor:
     """As `bicubic`, rounded to whole grey levels: what a pipeline through 8-bit pictures sees."""
     return bicubic(images, side).round()
+
+
+def normalised(images: Tensor, side: int, mean: Sequence[float], deviation: Sequence[float]) -> Tensor:
+    """float32 (n, 3, side, side): `bicubic_levels` in [0, 1], each channel minus its mean over its deviation."""
+    values = bicubic_levels(rgb(images), side) / 255
+    centre, scale = (values.new_tensor(figures).reshape(1, 3, 1, 1) for figures in (mean, deviation))
+    return (values - centre) / scale
 
 
 def tensorflow_bilinear(images: Tensor, side: int) -> Tensor:
