@@ -89,7 +89,7 @@ def evaluate(
 def measured(
     generated: Samples, features: np.ndarray, real_features: np.ndarray, judge: Judge, seed: int, classes: int = 0
 ) -> dict[str, Any]:
-    """The part of a record that holds figures: `metrics`, the `settings` they depend on, and the `deviation` divided by.
+    """The part of a record that holds figures: `metrics`, the `settings` they depend on, the `deviation` divided by.
 
     Modes are counted where the judge knows as many classes as the data have, `classes`.
     """
