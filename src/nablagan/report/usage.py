@@ -27,6 +27,7 @@ def how_to_go_on(record: RunRecord) -> Markup:
     shape = record.get("data", "shape")
     if isinstance(shape, list) and len(shape) == 3:
         lines += [("See what the generator does along directions of its latent space.", f"nablagan explain {run}")]
+    lines += [("Measure its samples against real ones.", f"nablagan evaluate {run}")]
     lines += [("Draw this page again.", f"nablagan report {run}")]
     return tag("dl", *(join(tag("dt", words), tag("dd", _code(code))) for words, code in lines), class_="card go-on")
 

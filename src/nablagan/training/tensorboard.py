@@ -65,6 +65,10 @@ class TensorBoard:
             speed = {f"time/{name}": times[name] for name in ("images_per_second", "memory_mib")}
             for name, value in (event["measures"] | speed).items():
                 self._writer.add_scalar(name, value, step, self._now)
+        if event["kind"] == "evaluation":
+            for name, value in event["measures"].items():
+                if value is not None:
+                    self._writer.add_scalar(f"evaluation/{name}", value, step, self._now)
         if event["kind"] == "samples":
             with Image.open(self.directory / event["file"], formats=["PNG"]) as picture:
                 pixels = np.asarray(picture.convert("RGB"))
