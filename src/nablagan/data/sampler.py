@@ -19,6 +19,7 @@ STREAMS = {
     "layers": 5,
     "holdout": 6,
     "exam": 7,
+    "noise": 8,
 }
 
 
