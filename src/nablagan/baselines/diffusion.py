@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +78,7 @@ def denoise(
         raise InputError(f"{steps} steps of a chain of {len(kept) - 1}: give at most as many")
     moments = torch.linspace(len(kept) - 1, 0, steps + 1).round().long().tolist()
     x = noise
-    for now, then in zip(moments, moments[1:], strict=False):
+    for now, then in pairwise(moments):
         at, before = kept[now].to(x), kept[then].to(x)
         predicted = predict(x, torch.full((len(x),), now / (len(kept) - 1), dtype=x.dtype, device=x.device))
         sample = ((x - (1 - at).sqrt() * predicted) / at.sqrt()).clamp(-bound, bound)

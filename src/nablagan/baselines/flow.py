@@ -1,4 +1,4 @@
-"""Flow matching along straight lines (Lipman et al. 2023; Liu et al. 2023), pairs by optimal transport (Tong et al. 2024)."""
+"""Flow matching on straight lines (Lipman et al. 2023, Liu et al. 2023), paired by optimal transport (Tong et al. 2024)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ Velocity = Callable[[Tensor, Tensor], Tensor]
 def matching_error(velocity: Velocity, noise: Tensor, samples: Tensor, time: Tensor) -> Tensor:
     """Mean square of v(x_t, t) - (x_1 - x_0) at x_t = (1 - t) x_0 + t x_1, (batch,) (Lipman et al. 2023, equation 23).
 
-    x_0 is noise, x_1 a sample: time runs from noise (0) to data (1); sigma_min = 0. The minimiser is E[x_1 - x_0 | x_t].
+    x_0 is noise, x_1 a sample: time runs from noise (0) to data (1), sigma_min = 0. v = E[x_1 - x_0 | x_t] at best.
     """
     t = time.view(-1, *[1] * (samples.ndim - 1))
     predicted = velocity((1 - t) * noise + t * samples, time)

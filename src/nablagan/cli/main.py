@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from nablagan.cli import data, diagnose, explain, report, sample, train, verify
+from nablagan.cli import compare, data, diagnose, explain, report, sample, train, verify
 
 VERBS = {
     "train": train,
     "sample": sample,
     "diagnose": diagnose,
     "explain": explain,
+    "compare": compare,
     "data": data,
     "report": report,
     "verify": verify,

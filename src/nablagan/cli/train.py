@@ -39,9 +39,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "recipe", nargs="?", default="default", metavar="RECIPE", help=", ".join(RECIPES)
-    )
+    parser.add_argument("recipe", nargs="?", default="default", metavar="RECIPE", help=", ".join(RECIPES))
     parser.add_argument("--data", default="builtin:digits", help="builtin:NAME, folder, .zip, .npy, .npz or IDX files")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (default runs/NNNNN-DATA-RECIPE, new)")
     parser.add_argument("--images", type=count, metavar="N", help="images to train for, such as 200000, 200k or 5M")

@@ -9,4 +9,15 @@ from nablagan.recipes.r3gan import r3gan
 from nablagan.recipes.strided import strided
 from nablagan.recipes.wgan_gp import wgan_gp
 
-__all__ = ["Facts", "Options", "dcgan", "default", "facts_of", "hinge_spectral", "points", "r3gan", "strided", "wgan_gp"]
+__all__ = [
+    "Facts",
+    "Options",
+    "dcgan",
+    "default",
+    "facts_of",
+    "hinge_spectral",
+    "points",
+    "r3gan",
+    "strided",
+    "wgan_gp",
+]
