@@ -1,4 +1,4 @@
-"""Flow matching on straight lines (Lipman et al. 2023, Liu et al. 2023), paired by optimal transport (Tong et al. 2024)."""
+"""Flow matching on straight lines (Lipman et al. 2023, Liu et al. 2023), pairs by transport (Tong et al. 2024)."""
 
 from collections.abc import Callable
 from functools import partial

@@ -37,8 +37,8 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(Residual(2 * a, b) for a, b in pairwise(upwards))
         self.norm = nn.GroupNorm(_groups(widths[0]), widths[0])
         self.end = nn.Conv2d(widths[0], channels * PATCH**2, 3, padding=1)
-        nn.init.zeros_(self.end.weight)
-        nn.init.zeros_(self.end.bias)
+        for parameter in self.end.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor, time: Tensor) -> Tensor:
         told = self.time(_waves(time))

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from nablagan.baselines.method import Method, Sampler
 from nablagan.players import dcgan, layers
 
-LATENT_SIZE = 64
+LATENT_SIZE = 16
+"""More of them leave holes between the codes of the data, where samples fall."""
 STARTING_LOG_VARIANCE = -2.0
 
 

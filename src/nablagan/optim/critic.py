@@ -1,10 +1,11 @@
 """Several steps of the discriminator for one of the generator, on parts of one batch."""
 
 import math
+from typing import Any
 
 from torch.optim import Optimizer
 
-from nablagan.game import Game
+from nablagan.game import Game, Gradient
 from nablagan.optim.updates import Step, Update, descend, summary
 from nablagan.types import Batch, InputError
 
@@ -26,14 +27,20 @@ class CriticFirst(Update):
         self.steps = steps
 
     def step(self, batch: Batch) -> Step:
-        parts = _parts(batch, self.steps)
-        for part in parts:
-            fake = self.game.generate(part)
-            discriminator = self.game.discriminator_gradient(part, fake)
-            descend(self.discriminator_optimizer, self.game.discriminator, discriminator)
-        generator = self.game.generator_gradient(parts[-1], fake)
+        *earlier, last = _parts(batch, self.steps)
+        for part in earlier:
+            self._criticise(part)
+        fake, discriminator = self._criticise(last)
+        generator = self.game.generator_gradient(last, fake)
         descend(self.generator_optimizer, self.game.generator, generator)
         return summary(generator, discriminator)
+
+    def _criticise(self, part: Batch) -> tuple[Any, Gradient]:
+        """Move the discriminator on a part; what the generator made of it, and the gradient."""
+        fake = self.game.generate(part)
+        gradient = self.game.discriminator_gradient(part, fake)
+        descend(self.discriminator_optimizer, self.game.discriminator, gradient)
+        return fake, gradient
 
 
 def _parts(batch: Batch, count: int) -> list[Batch]:
