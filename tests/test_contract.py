@@ -145,9 +145,10 @@ SIGNATURES = {
     "players.mlp.generator": "shape, latent_size=64, classes=0, size='small', widths=None, activation",
     "players.mlp.discriminator": "shape, classes=0, size='small', widths=None, activation",
     "players.dcgan.generator": (
-        "shape, latent_size=64, classes=0, size='small', widths=None, upsampling, normalisation, gains=False"
+        "shape, latent_size=64, classes=0, size='small', widths=None, upsampling, normalisation, gains=False, "
+        "bfloat16_stages=0"
     ),
-    "players.dcgan.discriminator": "shape, classes=0, size='small', widths=None, kernel=4",
+    "players.dcgan.discriminator": "shape, classes=0, size='small', widths=None, kernel=4, bfloat16_stages=0",
     "players.r3gan.generator": (
         "shape, latent_size=64, classes=0, size='small', widths=None, depth=2, group_size=16, bfloat16_stages=0"
     ),

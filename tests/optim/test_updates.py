@@ -8,7 +8,7 @@ import torch
 from cases import PENALTY_WEIGHTS, UPDATES, name_of
 from nablagan import losses, optim
 from nablagan.optim import Alternating, Simultaneous
-from nablagan.players import mlp
+from nablagan.players import dcgan, mlp
 from nablagan.tasks import generation, toys
 from nablagan.types import Batch, InputError
 
@@ -201,3 +201,18 @@ def test_updates_run_on_toys_in_single_precision():
     sgd = [torch.optim.SGD(player.parameters(), lr=0.5) for player in game.players]
     Simultaneous(game, *sgd).step(toys.EMPTY)
     assert game.point().tolist() == [0.5, 0.5, 1.5, 1.5]
+
+
+def test_fused_adam_moves_players_in_channels_last_as_it_moves_others():
+    """Against the same players in plain layout: PyTorch's fused step takes no notice of strides."""
+    points = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        players = [make((3, 8, 8), widths=(8, 4)).double() for make in (dcgan.generator, dcgan.discriminator)]
+        players = [player.to(memory_format=layout) for player in players]
+        game = generation(*players, loss=losses.relativistic)
+        update = Alternating(game, *(torch.optim.Adam(p.parameters(), 0.01, (0.0, 0.9), fused=True) for p in players))
+        for seed in range(3):
+            update.step(Batch(draws(4, 3, 8, 8, seed=seed), draws(4, 64, seed=seed)))
+        points.append(game.point())
+    torch.testing.assert_close(points[0], points[1], rtol=1e-9, atol=1e-9)

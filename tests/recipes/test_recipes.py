@@ -35,6 +35,27 @@ def test_the_default_depends_on_data_and_device():
     assert recipes.default(facts(device="cuda"), Options()).recipe == "r3gan"
 
 
+@pytest.mark.parametrize(
+    ("name", "device", "fast", "dtype", "stages"),
+    [
+        ("strided", "cpu", False, None, 0),
+        ("strided", "cpu", True, None, 4),
+        ("strided", "cpu", True, "float32", 0),
+        ("strided", "cpu", True, "float64", 0),
+        ("strided", "cpu", False, "bfloat16", 4),
+        ("r3gan", "cpu", True, None, 0),
+        ("r3gan", "cuda", True, None, 3),
+        ("r3gan", "cuda", True, "float32", 0),
+    ],
+)
+def test_layers_run_in_bfloat16_where_that_pays_or_is_asked_for(name, device, fast, dtype, stages):
+    given = Facts(DataSettings("builtin:x"), (1, 32, 32), 0, 4000, device, fast)
+    run = IMAGE_RECIPES[name](given, Options(dtype=dtype))
+    for player in (run.generator, run.discriminator):
+        assert player.options.get("bfloat16_stages", 0) == stages
+    assert run.dtype == ("float64" if dtype == "float64" else "float32")
+
+
 def test_published_numbers_of_r3gan():
     """R3GAN's configuration for CIFAR-10 and FFHQ (arXiv 2501.05441, appendix)."""
     for side, gamma in ((32, 0.05), (64, 2.0), (256, 150.0)):

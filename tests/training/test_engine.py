@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nablagan.training.checks import check_uncoupled
-from nablagan.training.engine import Engine, LeaderFailed, choose, denormals_flushed, engine
+from nablagan.training.engine import Engine, LeaderFailed, choose, denormals_flushed, engine, has_fast_bfloat16
 from nablagan.types import InputError
 
 
@@ -19,6 +19,12 @@ def test_devices_by_name():
         choose("gpu")
     with pytest.raises(InputError, match="device 'meta' is not supported"):
         choose("meta")
+
+
+@pytest.mark.parametrize("capable", [True, False])
+def test_bfloat16_is_fast_on_a_cpu_with_tile_units(monkeypatch, capable):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": capable}, raising=False)
+    assert has_fast_bfloat16(torch.device("cpu")) is capable
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")

@@ -45,7 +45,11 @@ def add_recipe_arguments(group: Any) -> None:
     labels.add_argument("--unconditional", dest="conditional", action="store_false", help="ignore labels")
     group.add_argument("--picture-images", type=count, metavar="N", help="images between sample pictures")
     group.add_argument("--checkpoint-images", type=count, metavar="N", help="images between checkpoints")
-    group.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="of weights and batches")
+    group.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float64"),
+        help="of weights and batches; bfloat16 is for layers only, weights stay float32 (default where much faster)",
+    )
 
 
 def options_of(arguments: argparse.Namespace) -> "Options":

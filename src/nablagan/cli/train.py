@@ -167,9 +167,11 @@ def _data_settings(arguments: argparse.Namespace) -> "DataSettings":
 
 def _resolved(name: str, dataset: "Dataset", data: "DataSettings", options: "Options", here: "Engine") -> "Run":
     from nablagan import recipes
+    from nablagan.training.engine import has_fast_bfloat16
 
     recipe = named(recipes, RECIPES, name, "recipe")
-    return recipe(recipes.facts_of(dataset, data, here.device.type), options)
+    fast = has_fast_bfloat16(here.device)
+    return recipe(recipes.facts_of(dataset, data, here.device.type, fast), options)
 
 
 def next_directory(parent: Path, data: str, recipe: str) -> Path:

@@ -17,6 +17,7 @@ from nablagan.diagnosis.verdict import Setting
 from nablagan.diagnostics import along_path
 from nablagan.game import Game
 from nablagan.optim import Alternating, Cosine, NegativeMomentum, SimultaneousNegativeMomentum, step_sizes
+from nablagan.players.precision import forgo_bfloat16
 from nablagan.training.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
 from nablagan.training.engine import Engine
 from nablagan.training.files import plain, write_json
@@ -81,6 +82,7 @@ def _examined(
     sampler = sampler_of(run, dataset, engine)
     groups = batches(state, sampler, max(1, samples // (2 * run.batch_size)))
     move = next_move(state, moved, groups[0][0])
+    forgo_bfloat16(*state.game.players)  # its rounding would hide small differences of losses
     content = examination(state.game, move, groups, count, setting(state, move), progress)
     before = _previous(directory, checkpoint, dataset)
     return {

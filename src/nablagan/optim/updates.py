@@ -125,9 +125,14 @@ def descend(optimizer: Optimizer, player: nn.Module, gradient: Gradient) -> None
 
 def _descend(optimizer: Optimizer, player: nn.Module, tensors: Sequence[Tensor]) -> None:
     for parameter, tensor in zip(trainable(player).values(), tensors, strict=True):
-        parameter.grad = tensor
+        parameter.grad = _laid_out_like(parameter, tensor)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+
+
+def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor with the parameter's strides: fused optimisers read both as plain memory, whatever these are."""
+    return tensor if tensor.stride() == parameter.stride() else torch.empty_like(parameter).copy_(tensor)
 
 
 def check_optimizer(optimizer: Optimizer, player: nn.Module, name: str) -> None:

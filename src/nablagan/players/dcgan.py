@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from nablagan.players import layers
+from nablagan.players.precision import Staged
 
 SIZES = {"tiny": 32, "small": 128, "base": 512}
 """Width at the lowest resolution; each doubling of the resolution halves it."""
@@ -57,11 +58,11 @@ class Stage(nn.Module):
     def forward(self, x: Tensor, start: Tensor) -> Tensor:
         x = self.normalisation(self.block(x))
         if self.gain is not None:
-            x = x * (1 + self.gain(start))[:, :, None, None]
+            x = x * (1 + self.gain(start.to(x.dtype)))[:, :, None, None]
         return layers.leaky_relu(x)
 
 
-class Generator(nn.Module):
+class Generator(Staged):
     """(latent, label) -> images (batch, *shape): linear to the base resolution, doublings, a convolution."""
 
     def __init__(
@@ -73,10 +74,11 @@ class Generator(nn.Module):
         upsampling: Block,
         normalisation: Normalisation,
         gains: bool,
+        bfloat16_stages: int,
     ) -> None:
-        super().__init__()
         channels, height, width = layers.image_shape(shape, "players.dcgan")
         base_height, base_width, doublings = layers.stages(height, width)
+        super().__init__(doublings + 1, bfloat16_stages)
         widths = layers.check_widths(widths, doublings + 1)
         self.start = layers.LatentAndLabel(latent_size, classes)
         self.base = (widths[0], base_height, base_width)
@@ -90,19 +92,21 @@ class Generator(nn.Module):
         self.out = layers.Convolution(widths[-1], channels, 3)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        x = start = self.start(latent.to(layers.master_dtype(self)), label)
-        for stage in self.stages:
-            x = stage(x, start)
-        return self.out(x)
+        x = start = self.start(latent.to(self.masters), label)
+        for number, stage in enumerate(self.stages):
+            x = stage(self.entering(x, number), start)
+        return self.out(x.to(self.masters))
 
 
-class Discriminator(nn.Module):
+class Discriminator(Staged):
     """(images, label) -> logits (batch,): strided convolutions down to the base resolution, then linear."""
 
-    def __init__(self, shape: Sequence[int], classes: int, widths: Sequence[int], kernel: int) -> None:
-        super().__init__()
+    def __init__(
+        self, shape: Sequence[int], classes: int, widths: Sequence[int], kernel: int, bfloat16_stages: int
+    ) -> None:
         channels, height, width = layers.image_shape(shape, "players.dcgan")
         base_height, base_width, doublings = layers.stages(height, width)
+        super().__init__(doublings + 1, bfloat16_stages)
         widths = layers.check_widths(widths, doublings + 1)[::-1]
         gain = layers.LEAKY_RELU_GAIN
         halvings = pairwise(widths)
@@ -115,10 +119,10 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
         layers.check_samples(images, self.shape, "an image batch")
-        x = images.to(layers.master_dtype(self))
-        for convolution in self.convolutions:
-            x = layers.leaky_relu(convolution(x))
-        return self.judgement(x.flatten(1), label)
+        x = images
+        for number, convolution in reversed(list(enumerate(reversed(self.convolutions)))):
+            x = layers.leaky_relu(convolution(self.entering(x, number)))
+        return self.judgement(x.flatten(1).to(self.masters), label)
 
 
 def generator(
@@ -130,12 +134,14 @@ def generator(
     upsampling: Block = NearestConvolution,
     normalisation: Normalisation = layers.PixelNorm,
     gains: bool = False,
+    bfloat16_stages: int = 0,
 ) -> Generator:
     """A generator of images (batch, *shape); the label's embedding is appended to the latent.
 
     `widths`, one a resolution and lowest first, replace those of `size` (tiny, small, base). `upsampling` is
     NearestConvolution or TransposedConvolution, `normalisation` nn.Identity, layers.PixelNorm or any `width
-    -> module` that couples no samples. With `gains` latent and label also scale each channel of each stage.
+    -> module` that couples no samples. With `gains` latent and label also scale each channel of each stage. The
+    `bfloat16_stages` highest resolutions run in bfloat16, from and to float32 (float64 parameters: in float64).
     Raises InputError for another size word and for shapes that `layers.stages` refuses.
 
     >>> import torch
@@ -143,7 +149,7 @@ def generator(
     torch.Size([5, 1, 28, 28])
     """
     widths = _widths(shape, size) if widths is None else widths
-    return Generator(shape, latent_size, classes, widths, upsampling, normalisation, gains)
+    return Generator(shape, latent_size, classes, widths, upsampling, normalisation, gains, bfloat16_stages)
 
 
 def discriminator(
@@ -152,14 +158,16 @@ def discriminator(
     size: str = "small",
     widths: Sequence[int] | None = None,
     kernel: int = 4,
+    bfloat16_stages: int = 0,
 ) -> Discriminator:
-    """A discriminator of images, with projection on the class embedding; sizes and errors as in `generator`.
+    """A discriminator of images, with projection on the class embedding; the rest as in `generator`.
 
     >>> import torch
     >>> discriminator((1, 28, 28), size="tiny")(torch.zeros(5, 1, 28, 28)).shape
     torch.Size([5])
     """
-    return Discriminator(shape, classes, _widths(shape, size) if widths is None else widths, kernel)
+    widths = _widths(shape, size) if widths is None else widths
+    return Discriminator(shape, classes, widths, kernel, bfloat16_stages)
 
 
 def _widths(shape: Sequence[int], size: str) -> tuple[int, ...]:

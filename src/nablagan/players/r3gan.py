@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nablagan.players import layers
+from nablagan.players.precision import Staged
 from nablagan.types import InputError
 
 SIZES = {"tiny": 32, "small": 128, "base": 384}
@@ -78,8 +79,8 @@ class Plan(NamedTuple):
     """Residual blocks in a stage."""
     group_size: int
     """Channels in a group of the 3x3 convolutions."""
-    bfloat16_from: int
-    """The first stage that runs in bfloat16."""
+    bfloat16_stages: int
+    """How many of the highest run in bfloat16."""
 
     def blocks(self, width: int) -> nn.Sequential:
         """One stage's residual blocks."""
@@ -87,13 +88,12 @@ class Plan(NamedTuple):
         return nn.Sequential(*(ResidualBlock(width, self.group_size, gain) for _ in range(self.depth)))
 
 
-class Generator(nn.Module):
+class Generator(Staged):
     """(latent, label) -> images (batch, *shape): a learned base scaled by the latent, then stages."""
 
     def __init__(self, shape: Sequence[int], latent_size: int, classes: int, plan: Plan) -> None:
-        super().__init__()
+        super().__init__(len(plan.widths), plan.bfloat16_stages)
         widths = plan.widths
-        self.bfloat16_from = plan.bfloat16_from
         self.start = layers.LatentAndLabel(latent_size, classes)
         self.basis = nn.Parameter(torch.randn(widths[0], *plan.base))
         self.modulation = layers.Linear(self.start.width, widths[0])
@@ -105,20 +105,20 @@ class Generator(nn.Module):
         self.out = layers.Convolution(widths[-1], shape[0], 1)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        start = self.start(latent.to(layers.master_dtype(self)), label)
+        start = self.start(latent.to(self.masters), label)
         x = self.basis * self.modulation(start)[:, :, None, None]
         for number, stage in enumerate(self.stages):
-            x = stage(x.to(_stage_dtype(self, number)))
-        return self.out(x.to(layers.master_dtype(self)))
+            x = stage(self.entering(x, number))
+        return self.out(x.to(self.masters))
 
 
-class Discriminator(nn.Module):
+class Discriminator(Staged):
     """(images, label) -> logits (batch,): stages, a learned sum over pixels, a projection."""
 
     def __init__(self, shape: Sequence[int], classes: int, plan: Plan) -> None:
-        super().__init__()
+        super().__init__(len(plan.widths), plan.bfloat16_stages)
         widths = plan.widths
-        self.shape, self.bfloat16_from = tuple(shape), plan.bfloat16_from
+        self.shape = tuple(shape)
         self.enter = layers.Convolution(shape[0], widths[-1], 1)
         lowers = [nn.Sequential(Downsample(), *_match(b, a)) for a, b in pairwise(widths)]
         self.stages = nn.ModuleList(
@@ -130,10 +130,10 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
         layers.check_samples(images, self.shape, "an image batch")
-        x = self.enter(images.to(layers.master_dtype(self)))
+        x = self.enter(images.to(self.masters))
         for number, stage in reversed(list(enumerate(self.stages))):
-            x = stage(x.to(_stage_dtype(self, number)))
-        features = (self.pool * x.to(layers.master_dtype(self))).sum((2, 3))
+            x = stage(self.entering(x, number))
+        features = (self.pool * x.to(self.masters)).sum((2, 3))
         return self.judgement(features, label)
 
 
@@ -199,17 +199,11 @@ def _plan(
     widths = layers.check_widths(widths, doublings + 1)
     if any(2 * width % group_size for width in widths):
         raise InputError(f"widths {widths}: their doubles must be multiples of {group_size}")
-    if not 0 <= bfloat16_stages <= len(widths) or depth < 1:
-        raise InputError(f"bfloat16_stages={bfloat16_stages}, depth={depth}: give 0 to {len(widths)} and 1 or more")
-    return Plan((base_height, base_width), widths, depth, group_size, len(widths) - bfloat16_stages)
+    if depth < 1:
+        raise InputError(f"depth={depth}: give 1 or more")
+    return Plan((base_height, base_width), widths, depth, group_size, bfloat16_stages)
 
 
 def _match(inputs: int, outputs: int) -> list[nn.Module]:
     """A 1x1 convolution where the widths differ, nothing where they agree."""
     return [] if inputs == outputs else [layers.Convolution(inputs, outputs, 1, bias=False)]
-
-
-def _stage_dtype(player: Generator | Discriminator, stage: int) -> torch.dtype:
-    """bfloat16 for the highest stages of a float32 player, the parameters' own dtype otherwise."""
-    masters = layers.master_dtype(player)
-    return torch.bfloat16 if masters == torch.float32 and stage >= player.bfloat16_from else masters

@@ -10,7 +10,7 @@ from nablagan import penalties
 from nablagan.data import Dataset
 from nablagan.optim import Alternating, Balanced, Cosine, Update
 from nablagan.penalties import Method
-from nablagan.players import spectral
+from nablagan.players import layers, spectral
 from nablagan.training.run import DataSettings, PenaltySettings, PlayerSettings, Run
 from nablagan.types import InputError, Loss
 
@@ -40,6 +40,8 @@ class Facts:
     """Real samples."""
     device: str = "cpu"
     """`cpu` or `cuda`."""
+    fast_bfloat16: bool = False
+    """Whether the device multiplies matrices in bfloat16 much faster than in float32 (`engine.has_fast_bfloat16`)."""
 
     @property
     def pixels(self) -> int:
@@ -75,9 +77,12 @@ class Options:
     picture_images: int | None = None
     checkpoint_images: int | None = None
     seed: int = 0
-    dtype: str = "float32"
+    dtype: str | None = None
+    """float64; float32; bfloat16: float32 weights and losses, the players' layers in bfloat16. None: the recipe's."""
 
     def __post_init__(self) -> None:
+        if self.dtype not in (None, "float64", "float32", "bfloat16"):
+            raise InputError(f"dtype is {self.dtype}: use float32, bfloat16 or float64")
         numbers = ("images", "batch_size", "latent_size", "picture_images", "checkpoint_images")
         for name in (*numbers, "learning_rate", "discriminator_learning_rate"):
             value = getattr(self, name)
@@ -146,9 +151,20 @@ def normalised(player: PlayerSettings) -> PlayerSettings:
     return PlayerSettings(spectral, player.options | {"of": player.build})
 
 
-def facts_of(dataset: Dataset, data: DataSettings, device: str = "cpu") -> Facts:
+def facts_of(dataset: Dataset, data: DataSettings, device: str = "cpu", fast_bfloat16: bool = False) -> Facts:
     """The facts about an opened data set."""
-    return Facts(data, dataset.shape, len(dataset.classes), len(dataset), device)
+    return Facts(data, dataset.shape, len(dataset.classes), len(dataset), device, fast_bfloat16)
+
+
+def stages_of(facts: Facts) -> int:
+    """The resolutions of the players, from the base to the images."""
+    return layers.stages(*facts.shape[1:])[2] + 1
+
+
+def bfloat16_stages(wanted: bool, options: Options, count: int) -> dict[str, int]:
+    """The option of the players for `count` stages in bfloat16, where the user asked for it or left it to `wanted`."""
+    chosen = wanted if options.dtype is None else options.dtype == "bfloat16"
+    return {"bfloat16_stages": count} if chosen else {}
 
 
 def shared_settings(facts: Facts, options: Options, images: int, batch_size: int) -> dict[str, Any]:
@@ -170,7 +186,7 @@ def shared_settings(facts: Facts, options: Options, images: int, batch_size: int
         "probe_images": PROBE_STEPS * batch_size,
         "audit_images": AUDIT_STEPS * batch_size,
         "seed": options.seed,
-        "dtype": options.dtype,
+        "dtype": "float64" if options.dtype == "float64" else "float32",
     }
 
 

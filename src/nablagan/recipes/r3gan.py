@@ -2,9 +2,16 @@
 
 from nablagan import losses
 from nablagan.optim import Cosine
-from nablagan.players import layers
 from nablagan.players import r3gan as players
-from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
+from nablagan.recipes.options import (
+    Facts,
+    Options,
+    adjusted,
+    bfloat16_stages,
+    gradient_penalties,
+    shared_settings,
+    stages_of,
+)
 from nablagan.training.circumstances import RATES
 from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
@@ -24,6 +31,7 @@ def r3gan(facts: Facts, options: Options) -> Run:
 
     # Unlike the paper: the cosines end with the run (the paper's end at 20 to 200 million images), one batch serves
     both players, DiffAugment stands for ADA's transforms, gamma is chosen by the side. Raises InputError for points.
+    On a GPU the three highest stages run in bfloat16, as published for 32x32.
     """
     if len(facts.shape) != 3:
         raise InputError(f"recipe r3gan makes images and {facts.data.source} holds points: use recipe points")
@@ -35,10 +43,11 @@ def r3gan(facts: Facts, options: Options) -> Run:
     adam = AdamSettings(cosine(LEARNING_RATE, LEARNING_RATE / 4), cosine(0.9, 0.99))
     probability = options.augmentation_probability
     size = {"size": options.size or SIZE[facts.device]}
+    bfloat16 = bfloat16_stages(facts.device == "cuda", options, min(3, stages_of(facts)))
     run = Run(
         recipe="r3gan",
-        generator=PlayerSettings(players.generator, size | bfloat16(facts)),
-        discriminator=PlayerSettings(players.discriminator, size | bfloat16(facts)),
+        generator=PlayerSettings(players.generator, size | bfloat16),
+        discriminator=PlayerSettings(players.discriminator, size | bfloat16),
         loss=options.loss or losses.relativistic,
         generator_adam=adam,
         discriminator_adam=adam,
@@ -54,9 +63,3 @@ def nearest_gamma(facts: Facts) -> float:
     """The published weight of the resolution nearest in area."""
     side = facts.pixels**0.5
     return GAMMA[min(GAMMA, key=lambda known: abs(known - side))]
-
-
-def bfloat16(facts: Facts) -> dict[str, int]:
-    """On a GPU the three highest stages run in bfloat16, as published for 32x32."""
-    stages = layers.stages(*facts.shape[1:])[2] + 1
-    return {"bfloat16_stages": min(3, stages)} if facts.device == "cuda" else {}

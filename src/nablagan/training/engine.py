@@ -107,6 +107,15 @@ def _processes(device: str) -> Iterator[Engine]:
         dist.destroy_process_group()
 
 
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 are several times as fast as in float32: tile units of a CPU, or a GPU's."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return (
+        bool(torch.cpu.get_capabilities().get("amx_bf16", False)) if hasattr(torch.cpu, "get_capabilities") else False
+    )
+
+
 def choose(device: str, local_rank: int = 0) -> torch.device:
     """The torch device for `auto`, `cpu`, `cuda` or `cuda:N`."""
     if device == "auto":

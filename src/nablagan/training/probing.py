@@ -13,6 +13,7 @@ from nablagan.data.sampler import Sampler, heldout, seeded
 from nablagan.diagnostics import Exam, update_effects, vital_signs
 from nablagan.diagnostics.spread import coarse, mean_distance, paired_distance
 from nablagan.game import Game
+from nablagan.players.precision import full_precision
 from nablagan.training.files import plain
 from nablagan.training.loop import State, crosses
 from nablagan.types import Batch
@@ -48,8 +49,9 @@ class Probes:
     def found(self, start: Tensor | None) -> dict[str, Any]:
         """The content of a probe event for the step just made, empty if none is due."""
         began = time.perf_counter()
-        measures = self.vitals() if self.is_due(self.run.probe_images) else {}
-        measures |= {} if start is None else self.audit(start)
+        with full_precision(*self.game.players):
+            measures = self.vitals() if self.is_due(self.run.probe_images) else {}
+            measures |= {} if start is None else self.audit(start)
         if not measures:
             return {}
         return {"measures": plain(measures), "time": {"seconds": time.perf_counter() - began}}

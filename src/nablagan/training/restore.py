@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nablagan.players.precision import forgo_bfloat16
 from nablagan.training.checkpoint import Checkpoint, load_checkpoint, load_newest
 from nablagan.training.run import Run, from_json
 from nablagan.training.sampling import latents, samples
@@ -85,6 +86,7 @@ def _built(run: Run, shape: tuple[int, ...], classes: int, averages: dict[str, T
     labels = classes if run.conditional else 0
     generator = run.generator.build(shape, latent_size=run.latent_size, classes=labels, **run.generator.options)
     generator.to(dtype=run.torch_dtype)
+    forgo_bfloat16(generator)  # it saved time while training; what is kept are float32 weights
     generator.load_state_dict({k.removeprefix(prefix): v for k, v in averages.items() if k.startswith(prefix)})
     return generator.eval().requires_grad_(False)
 
