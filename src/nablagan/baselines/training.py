@@ -11,9 +11,10 @@ from nablagan.baselines.method import Method
 from nablagan.data import Dataset
 from nablagan.data.sampler import Sampler, seeded
 from nablagan.optim import Cosine
+from nablagan.players.precision import forgo_bfloat16
 from nablagan.training.ema import Averages
 from nablagan.training.engine import Engine
-from nablagan.training.loop import Diverged
+from nablagan.training.loop import Diverged, channels_last
 from nablagan.types import InputError
 
 BETAS = (0.9, 0.99)
@@ -34,6 +35,8 @@ class Plan:
     """After which it ends; the learning rate falls over them."""
     batch_size: int = 64
     seed: int = 0
+    bfloat16: bool = False
+    """Whether layers run in bfloat16 (`engine.has_fast_bfloat16`); weights and losses are float32 in any case."""
 
     def __post_init__(self) -> None:
         for name in ("width", "images", "batch_size"):
@@ -51,7 +54,9 @@ class Training:
         self.method, self.plan, self.dataset, self.engine = method, plan, dataset, engine
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeded(plan.seed, "weights").initial_seed())
-            self.module = method.build(dataset.shape, plan.width).to(engine.device)
+            self.module = channels_last(method.build(dataset.shape, plan.width).to(engine.device))
+        if not plan.bfloat16:
+            forgo_bfloat16(self.module)
         self.rate = Cosine(method.learning_rate, LAST_RATE * method.learning_rate, plan.images)
         self.optimizer = torch.optim.Adam(self.module.parameters(), method.learning_rate, BETAS, fused=True)
         half_life = max(1, plan.images // AVERAGED)

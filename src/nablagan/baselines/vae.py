@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from nablagan.baselines.method import Method, Sampler
 from nablagan.players import dcgan, layers
+from nablagan.players.precision import Staged
 
 LATENT_SIZE = 16
 """More of them leave holes between the codes of the data, where samples fall."""
@@ -26,26 +27,30 @@ class Autoencoder(nn.Module):
         self.log_noise = nn.Parameter(torch.tensor(STARTING_LOG_VARIANCE))
 
 
-class Encoder(nn.Module):
-    """images -> (batch, outputs): the convolutions of `players.dcgan.discriminator`, then linear."""
+class Encoder(Staged):
+    """images -> (batch, outputs): the convolutions of `players.dcgan.discriminator` in bfloat16, then linear."""
 
     def __init__(self, shape: tuple[int, ...], widths: tuple[int, ...], outputs: int) -> None:
-        super().__init__()
+        super().__init__(stages=1, bfloat16_stages=1)
         self.convolutions = dcgan.discriminator(shape, widths=widths, kernel=3).convolutions
         base_height, base_width, _ = layers.stages(*shape[1:])
         self.out = layers.Linear(widths[0] * base_height * base_width, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = images
+        x = self.entering(images, 0)
         for convolution in self.convolutions:
             x = layers.leaky_relu(convolution(x))
-        return self.out(x.flatten(1))
+        return self.out(x.flatten(1).to(self.masters))
 
 
 def build(shape: tuple[int, ...], width: int) -> Autoencoder:
-    """An autoencoder of images whose decoder is `players.dcgan.generator`; `width` at the lowest resolution."""
-    widths = halved(width, layers.stages(*shape[1:])[2] + 1)
-    decoder = dcgan.generator(shape, LATENT_SIZE, widths=widths)
+    """An autoencoder of images whose decoder is `players.dcgan.generator`; `width` at the lowest resolution.
+
+    Its convolutions run in bfloat16 until `forgo_bfloat16`.
+    """
+    count = layers.stages(*shape[1:])[2] + 1
+    widths = halved(width, count)
+    decoder = dcgan.generator(shape, LATENT_SIZE, widths=widths, normalisation=nn.BatchNorm2d, bfloat16_stages=count)
     return Autoencoder(Encoder(shape, widths, 2 * LATENT_SIZE), decoder)
 
 
@@ -107,4 +112,4 @@ def decoder_of(module: nn.Module) -> nn.Module:
     return module.decoder
 
 
-VAE = Method("vae", build, loss, (Sampler("decoder", 1, draw),), decoder_of, nets=2)
+VAE = Method("vae", build, loss, (Sampler("decoder", 1, draw),), decoder_of, nets=2, learning_rate=2e-3)

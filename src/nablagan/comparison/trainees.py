@@ -14,7 +14,7 @@ from nablagan.comparison.sizes import fitted_width
 from nablagan.data import Dataset
 from nablagan.players import layers, parameter_count
 from nablagan.recipes import Facts, Options, default, facts_of
-from nablagan.training.engine import Engine
+from nablagan.training.engine import Engine, has_fast_bfloat16
 from nablagan.training.loop import prepare, sampler_of, steps
 from nablagan.training.run import DataSettings, PlayerSettings, Run
 
@@ -36,7 +36,8 @@ class Task:
     @property
     def facts(self) -> Facts:
         """What a recipe is told."""
-        return facts_of(self.dataset, self.data, self.engine.device.type)
+        device = self.engine.device
+        return facts_of(self.dataset, self.data, device.type, has_fast_bfloat16(device))
 
 
 class Trainee(Protocol):
@@ -143,7 +144,7 @@ def resized_game(recipe: Recipe, task: Task, images: int) -> Trainee:
 def baseline(method: Method, task: Task, images: int) -> Trainee:
     """A baseline with as many parameters as the default's players together."""
     width = fitted_width(partial(method.build, task.dataset.shape), default_size(task))
-    return BaselineTrainee(method, Plan(width, images, task.batch_size, task.seed), task)
+    return BaselineTrainee(method, Plan(width, images, task.batch_size, task.seed, task.facts.fast_bfloat16), task)
 
 
 def default_size(task: Task) -> int:

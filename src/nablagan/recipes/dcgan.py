@@ -8,7 +8,15 @@ from torch import nn
 from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import dcgan as players
-from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
+from nablagan.recipes.options import (
+    Facts,
+    Options,
+    adjusted,
+    bfloat16_stages,
+    gradient_penalties,
+    shared_settings,
+    stages_of,
+)
 from nablagan.recipes.strided import IMAGES, default_size
 from nablagan.training.circumstances import RATES, usual_gamma
 from nablagan.training.run import AdamSettings, PlayerSettings, Run
@@ -37,6 +45,7 @@ def convolutional(name: str, facts: Facts, options: Options, batch_size: int) ->
     if len(facts.shape) != 3:
         raise InputError(f"recipe {name} makes images and {facts.data.source} holds points: use recipe points")
     size = {"size": options.size or default_size(facts)}
+    size |= bfloat16_stages(facts.fast_bfloat16, options, stages_of(facts))
     generator = size | {"upsampling": players.TransposedConvolution, "normalisation": nn.BatchNorm2d}
     adam = AdamSettings(constant(RATES[name]), constant(0.999), beta1=0.5)
     probability = options.augmentation_probability
