@@ -39,11 +39,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,metrics,onnx]'
 	touch $@
 
 $(VENV)/.installed-oracles: $(VENV)/.installed-test
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,oracles]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,metrics,onnx,oracles]'
 	touch $@
 
 clean:

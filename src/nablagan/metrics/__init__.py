@@ -1,0 +1,42 @@
+"""Figures of merit of generated samples: functions of feature arrays, one row a sample, each with an interval."""
+
+from nablagan.metrics.arrays import Array
+from nablagan.metrics.classes import Modes, inception_score, modes, stacked
+from nablagan.metrics.diversity import vendi_score
+from nablagan.metrics.frechet import frechet_distance, frechet_distance_at_infinity, frechet_distance_of_moments
+from nablagan.metrics.intervals import Estimate
+from nablagan.metrics.kernel import Kernel, gaussian, kernel_distance, polynomial
+from nablagan.metrics.measure import Settings, measure
+from nablagan.metrics.memorisation import Memorisation, flattened, memorisation, nearest_distances
+from nablagan.metrics.moments import Moments
+from nablagan.metrics.neighbours import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from nablagan.metrics.sliced import sliced_wasserstein
+
+__all__ = [
+    "Array",
+    "DensityCoverage",
+    "Estimate",
+    "Kernel",
+    "Memorisation",
+    "Modes",
+    "Moments",
+    "PrecisionRecall",
+    "Settings",
+    "density_coverage",
+    "flattened",
+    "frechet_distance",
+    "frechet_distance_at_infinity",
+    "frechet_distance_of_moments",
+    "gaussian",
+    "inception_score",
+    "kernel_distance",
+    "measure",
+    "memorisation",
+    "modes",
+    "nearest_distances",
+    "polynomial",
+    "precision_recall",
+    "sliced_wasserstein",
+    "stacked",
+    "vendi_score",
+]
