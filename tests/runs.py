@@ -17,6 +17,7 @@ from nablagan.data import Dataset
 from nablagan.optim import Balanced, Cosine
 from nablagan.players import dcgan, mlp
 from nablagan.training.engine import Engine
+from nablagan.training.evaluating import Evaluating
 from nablagan.training.loop import State
 from nablagan.training.run import AdamSettings, DataSettings, PenaltySettings, PlayerSettings, Run
 from nablagan.training.session import Result, train
@@ -78,6 +79,16 @@ TWENTY_STEPS = images_run(
 )
 """What several processes are compared on; they are interrupted at STOP. Only the leading one probes."""
 STOP = 7 * BATCH
+
+
+def weights_size(state: State) -> dict[str, Any]:
+    """A measure that costs nothing: the norm of the averaged generator's parameters."""
+    player = state.averages.players[state.run.ema_half_lives[0]]
+    return {"measures": {"size": sum(float(p.norm()) for p in player.parameters())}, "protocol": {}}
+
+
+EVALUATED = Evaluating(weights_size, 4 * BATCH, "size", share=1.0)
+"""Of TWENTY_STEPS; only the leading process measures."""
 
 
 def images(count: int = 20, seed: int = 0) -> Dataset:

@@ -36,6 +36,7 @@ LAYERS = {
     "metrics": 4,
     "training": 5,
     "diagnosis": 6,
+    "evaluation": 6,
     "recipes": 6,
     "report": 6,
     "cli": 7,

@@ -12,11 +12,12 @@ import torch
 
 from nablagan import losses
 from nablagan.data.sampler import Sampler
+from nablagan.training.best import best_name
 from nablagan.training.checkpoint import load_newest
 from nablagan.training.engine import Engine
 from nablagan.training.session import train
 from nablagan.types import InputError
-from runs import STOP, TWENTY_STEPS, events, go, images, images_run, story
+from runs import EVALUATED, STOP, TWENTY_STEPS, events, go, images, images_run, story
 
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -51,7 +52,7 @@ def worst_difference(one: Path, two: Path) -> float:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("alone") / "run"
-    assert go(directory, TWENTY_STEPS, check_derivatives=True).status == "done"
+    assert go(directory, TWENTY_STEPS, check_derivatives=True, evaluating=EVALUATED).status == "done"
     return directory
 
 
@@ -80,6 +81,14 @@ def test_only_the_leading_process_tells(alone: Path, together: Path):
     for one, two in zip(events(alone, "tick"), events(together / "run", "tick"), strict=True):
         assert two["measures"] == pytest.approx(one["measures"], rel=1e-9)
     assert json.loads((together / "run/environment.json").read_text())["processes"] == 2
+
+
+def test_the_leading_process_evaluates_for_all(alone: Path, together: Path):
+    one, two = (events(place, "evaluation") for place in (alone, together / "run"))
+    assert [event["images_seen"] for event in two] == [32, 64, 96, 128, 160]
+    for left, right in zip(one, two, strict=True):
+        assert right["measures"]["size"] == pytest.approx(left["measures"]["size"], rel=1e-9)
+    assert best_name(together / "run/checkpoints") == best_name(alone / "checkpoints") != ""
 
 
 def test_the_leading_process_probes_for_all(alone: Path, together: Path):

@@ -13,7 +13,7 @@ from nablagan.training.engine import Engine, LeaderFailed, engine
 from nablagan.training.loop import State
 from nablagan.training.session import train
 from nablagan.types import InputError
-from runs import BATCH, STOP, TWENTY_STEPS, images
+from runs import BATCH, EVALUATED, STOP, TWENTY_STEPS, images
 
 
 def together(directory: Path, engine: Engine) -> None:
@@ -23,8 +23,8 @@ def together(directory: Path, engine: Engine) -> None:
         if state.images_seen == STOP and not engine.leads:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    stopped = train(TWENTY_STEPS, directory / "run", images(), engine, on_step=on_step)
-    done = train(TWENTY_STEPS, directory / "run", images(), engine)
+    stopped = train(TWENTY_STEPS, directory / "run", images(), engine, on_step=on_step, evaluating=EVALUATED)
+    done = train(TWENTY_STEPS, directory / "run", images(), engine, evaluating=EVALUATED)
     outcome = {
         "stopped": [stopped.status, stopped.images_seen, stopped.signal],
         "done": [done.status, done.images_seen],

@@ -115,8 +115,9 @@ def _settings(
     """What is compared, written to the directory or found to be the same there."""
     import torch
 
-    from nablagan.comparison.held_out import split, test_part
+    from nablagan.comparison.held_out import split
     from nablagan.comparison.settings import Settings, begin
+    from nablagan.evaluation.counterparts import counterpart
     from nablagan.training.environment import describe_environment
     from nablagan.training.files import write_json
 
@@ -125,7 +126,7 @@ def _settings(
 
         return open_dataset(source, data.resolution, data.channels, data.fit, arguments.cache, data.limit_bad, progress)
 
-    source = arguments.against or test_part(data.source)
+    source = arguments.against or counterpart(data.source)
     training, held_out = split(opened(data.source), opened(source) if source else None)
     count = min(arguments.count, len(held_out))
     settings = Settings(training, held_out, budget, count, torch.get_num_threads(), here.device.type)

@@ -25,8 +25,22 @@ def finding_line(event: dict[str, Any]) -> str:
     return f"doctor: {event['title']} ({evidence}). {words[:1].upper()}{words[1:]}: {change}"
 
 
+def evaluation_line(event: dict[str, Any]) -> str:
+    """The measure that the best checkpoint is told by, with its interval, and what it cost."""
+    name, value = event["by"], event["measures"].get(event["by"])
+    low, high = event.get("intervals", {}).get(name) or (None, None)
+    interval = "" if low is None or high is None else f" ({low:.4g} to {high:.4g})"
+    best = ", the best yet" if event["best"] else ""
+    told = "not finite" if value is None else f"{value:.4g}"
+    return (
+        f"evaluation: {name.replace('_', ' ')} {told}{interval} at {event['images_seen']:,} images{best}; "
+        f"{event['time']['seconds']:.1f} s"
+    )
+
+
 TOLD = {
     "finding": finding_line,
+    "evaluation": evaluation_line,
     "warning": lambda event: f"warning: {event['message']}",
     "rollback": lambda event: f"rolled back to {event['to']:,} images: {event['reason']}",
     "resume": lambda event: f"going on from {event['images_seen']:,} images",

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from nablagan.cli import compare, data, diagnose, explain, report, sample, train, verify
+from nablagan.cli import compare, data, diagnose, evaluate, explain, report, sample, train, verify
 
 VERBS = {
     "train": train,
     "sample": sample,
+    "evaluate": evaluate,
     "diagnose": diagnose,
     "explain": explain,
     "compare": compare,

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+DEFAULT_EXTRACTOR = "efficientnet_lite0"
+
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """How a data set is opened: resolution, channels, fit, bad files, cache."""
@@ -19,8 +21,44 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--cache", metavar="DIR", help="decoded images (default $NABLAGAN_CACHE or ~/.cache/nablagan)")
 
 
+def add_extractor_arguments(group: Any) -> None:
+    """Which network sees the images, its weights and its choices."""
+    group.add_argument(
+        "--extractor",
+        metavar="NAME",
+        help="efficientnet_lite0 (default), digits, fid_inception, dinov2_..., clip_..., onnx",
+    )
+    group.add_argument(
+        "--weights", type=Path, metavar="FILE", help="weights of an extractor that does not ship with any"
+    )
+    group.add_argument(
+        "--choose",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a choice of the extractor, such as side=112; repeatable",
+    )
+
+
+def choices_of(words: Iterable[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs as a table; numbers become numbers. InputError for words without =."""
+    from nablagan.types import InputError
+
+    found: dict[str, Any] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise InputError(f"--choose {word}: give NAME=VALUE, such as side=112")
+        found[name.replace("-", "_")] = int(value) if value.isdecimal() else value
+    return found
+
+
 def checkpoint_of(run: Path, given: Path) -> Path:
-    """The checkpoint as given, or below the run directory when it is not there."""
+    """The checkpoint as given, or below the run directory when it is not there; `best` is the one that is named so."""
+    from nablagan.training.best import POINTER, best_checkpoint
+
+    if given == Path(POINTER) and not (given / "manifest.json").is_file():
+        return best_checkpoint(run)
     return given if given.is_dir() else run / given
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nablagan.cli.choices import add_recipe_arguments, count, options_of
+from nablagan.cli.evaluating import add_evaluation_arguments, evaluating_of
 from nablagan.cli.options import add_data_arguments, named
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ examples:
   nablagan train --data train-images-idx3-ubyte.gz --unconditional --images 300k
   nablagan train r3gan --data photos.zip --images 5M --device cuda --out runs/photos
   nablagan train --out runs/photos ...                 the same command again goes on where it stopped
+  nablagan train --evaluate-every 50k --best coverage  measure the samples meanwhile and keep the best checkpoint
   nablagan train --init-from runs/photos --data more/  a new run that begins with the players of another
   torchrun --nproc_per_node=2 -m nablagan train --out runs/two"""
 
@@ -66,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-changed-data", action="store_true", help="go on although the data have changed")
     parser.add_argument("--json", action="store_true", help="print the result as JSON for programs")
     add_data_arguments(parser)
+    add_evaluation_arguments(parser.add_argument_group("evaluation while training (docs/evaluate.md)"))
     add_recipe_arguments(parser.add_argument_group("instead of the recipe's own numbers"))
 
 
@@ -107,6 +110,8 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
     board = [TensorBoard(directory)] if arguments.tensorboard else []  # in every process: all miss the package or none
     show = display.training_display(run, directory, quiet=arguments.json or not here.leads)
     try:
+        with display.data_progress(quiet=arguments.json or not here.leads) as progress:
+            evaluating = evaluating_of(arguments, run, dataset, here, progress)
         with show:
             result = train(
                 run,
@@ -120,6 +125,7 @@ def _train(run: "Run", directory: Path, dataset: "Dataset", here: "Engine", argu
                 arguments.init_from,
                 arguments.check_derivatives,
                 OnTrouble(arguments.on_trouble),
+                evaluating,
             )
     except LeaderFailed:  # it has told why; this process has nothing to add
         return 2

@@ -1,31 +1,15 @@
 """Real images that no candidate trains on: the data's own test part where there is one, else a part held out."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from nablagan.data import Dataset
-from nablagan.data.builtin import PREFIX
-from nablagan.data.idx import idx_images_of, is_idx_name
 from nablagan.types import InputError
 
 PART, MOST = 5, 5000
 """Without a test part so many are held out: a fifth, this number at most."""
 SPLIT_SEED = 20_261_126
-PAIRS = {f"{PREFIX}digits": f"{PREFIX}digits-heldout"}
-
-
-def test_part(source: str) -> str | None:
-    """Where the test images that belong to `source` are; None if it has none that is known."""
-    if source in PAIRS:
-        return PAIRS[source]
-    path = Path(source).expanduser()
-    images = idx_images_of(path) if path.is_dir() else path
-    if images is None or not is_idx_name(images.name) or "train" not in images.name:
-        return None
-    names = (images.name.replace("train", word) for word in ("t10k", "test"))
-    return next((str(beside) for beside in map(images.with_name, names) if beside.is_file()), None)
 
 
 def split(dataset: Dataset, against: Dataset | None) -> tuple[Dataset, Dataset]:

@@ -19,7 +19,8 @@ STREAMS = {
     "layers": 5,
     "holdout": 6,
     "exam": 7,
-    "noise": 8,
+    "evaluation": 8,
+    "noise": 9,
 }
 
 

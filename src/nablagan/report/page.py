@@ -7,6 +7,7 @@ from pathlib import Path
 from nablagan.report.diagnosis import diagnosis
 from nablagan.report.directions import directions
 from nablagan.report.doctor import doctors_findings
+from nablagan.report.evaluation import evaluation
 from nablagan.report.figures import curves_sections, vital_signs_section
 from nablagan.report.gallery import samples, through_time
 from nablagan.report.ledger import count_of_notes, notes, where_the_time_went
@@ -22,6 +23,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 MISSING = {
     "samples": "There are no sample pictures yet.",
     "curves": "There is nothing to draw yet: curves begin with the first tick in events.jsonl.",
+    "evaluation": "",
     "diagnosis": "",
     "through-time": "",
     "directions": "",
@@ -58,6 +60,7 @@ def page(record: RunRecord) -> Markup:
     sections = [
         _section("doctor", "Doctor", doctors_findings(record)),
         _section("samples", "Samples", samples(record)),
+        _section("evaluation", "Evaluation", evaluation(record)),
         _section("diagnosis", "Diagnosis", diagnosis(record)),
         _section("curves", "Curves", curves),
         _section("vitals", "Vital signs", vital_signs_section(record)),
@@ -85,6 +88,7 @@ def _contents(record: RunRecord, sections: list[Markup]) -> Markup:
     titles = {
         "doctor": "Doctor",
         "samples": "Samples",
+        "evaluation": "Evaluation",
         "diagnosis": "Diagnosis",
         "curves": "Curves",
         "vitals": "Vital signs",

@@ -116,14 +116,17 @@ def verify(path: Path) -> None:
     _compare(path, found, digests)
 
 
-def keep_newest(directory: Path, count: int) -> None:
-    """Delete old checkpoints, counting only those that verify, and leftovers of writes that a crash cut short."""
+def keep_newest(directory: Path, count: int, kept: str = "") -> None:
+    """Delete old checkpoints, counting only those that verify, and leftovers of writes that a crash cut short.
+
+    The checkpoint called `kept` stays whatever its age and state.
+    """
     good, paths = 0, checkpoint_paths(directory)
     for leftover in directory.iterdir():
         if leftover.name.startswith((WRITING, REPLACED, DELETING)) and leftover not in paths:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     for path in reversed(paths):
-        if good >= count:
+        if good >= count and path.name.removeprefix(REPLACED) != kept:
             aside = directory / f"{DELETING}{path.name}"
             path.rename(aside)  # a crash while deleting leaves no half of a checkpoint under its name
             shutil.rmtree(aside)

@@ -15,6 +15,7 @@ from nablagan.data.dataset import Dataset
 from nablagan.training import checks
 from nablagan.training.checkpoint import Checkpoint, load_newest
 from nablagan.training.engine import Engine
+from nablagan.training.evaluating import Evaluating, evaluate, name_best
 from nablagan.training.events import Listener
 from nablagan.training.loop import Diverged, State, check_tensors_finite, crosses, prepare, sampler_of, steps
 from nablagan.training.probing import Probes
@@ -74,13 +75,15 @@ def train(
     init_from: Path | None = None,
     check_derivatives: bool = True,
     on_trouble: OnTrouble = OnTrouble.ADVISE,
+    evaluating: Evaluating | None = None,
 ) -> Result:
     """Train `run` in `directory`, from its newest sound checkpoint if there is one, and say how it ended.
 
     Every process calls it; the leading one owns and writes the directory. `listeners` hear each event (in the leading
     process), `on_step` each step. A finished run goes on when more images are asked for, and is left alone otherwise.
     `init_from`, a run or one of its checkpoints, gives a new run its players. `check_derivatives`: the leading process
-    begins a new run with `derivative_check` on its first batch, which changes nothing of the run.
+    begins a new run with `derivative_check` on its first batch, which changes nothing of the run. `evaluating`: what
+    the leading process measures of the averaged generator meanwhile; the best checkpoint by it is kept as well.
     Raises InputError if the directory is in use, cannot be written, or belongs to another run or data set, and if a
     gradient is not the derivative of its loss.
     """
@@ -89,7 +92,7 @@ def train(
     state = prepare(run, dataset.shape, len(dataset.classes), engine)
     checks.check_uncoupled(state.game.players, engine)
     with ExitStack() as stack:
-        session = Session(state, directory, dataset, engine, listeners, on_trouble)
+        session = Session(state, directory, dataset, engine, listeners, on_trouble, evaluating)
         session.lead(lambda: stack.enter_context(owned(directory)))
         stack.callback(session.writer.close)
         signals = stack.enter_context(Signals())
@@ -109,9 +112,10 @@ class Session:
         engine: Engine,
         listeners: tuple[Listener, ...],
         on_trouble: OnTrouble = OnTrouble.ADVISE,
+        evaluating: Evaluating | None = None,
     ) -> None:
         self.state, self.run, self.directory = state, state.run, directory
-        self.dataset, self.engine, self.on_trouble = dataset, engine, on_trouble
+        self.dataset, self.engine, self.on_trouble, self.evaluating = dataset, engine, on_trouble, evaluating
         self.writer = Writer(state, directory, dataset, engine, listeners)
         self.sampler = sampler_of(self.run, dataset, engine)
         self.probes = Probes(state, dataset, self.sampler) if engine.leads else None
@@ -156,6 +160,7 @@ class Session:
         self.engine.wait()
         self._restore(checkpoint)
         self.lead(lambda: self.writer.go_on(checkpoint, warnings))
+        self._name_best()
         return None
 
     def _check(self, checkpoint: Checkpoint, accept_changed_data: bool) -> list[str]:
@@ -260,14 +265,31 @@ class Session:
             self.trouble = trouble
 
     def _at_boundaries(self) -> None:
-        """Report, draw and save where this step has crossed the interval, and at the end."""
+        """Report, draw, evaluate and save where this step has crossed the interval, and at the end."""
         if self._crossed(self.run.tick_images):
             self.lead(self.writer.report_tick)
         if self._crossed(self.run.picture_images):
             check_tensors_finite(self.state)
             self.lead(self.writer.draw)
-        if self._crossed(self.run.checkpoint_images):
-            self._save()
+        is_best = self._evaluate()
+        if is_best or self._crossed(self.run.checkpoint_images):
+            self._save(self._crossed(self.run.checkpoint_images))
+        if is_best:
+            self._name_best()
+
+    def _evaluate(self) -> bool:
+        """Whether this moment is the best yet, where an evaluation is due; the same in every process."""
+        if self.evaluating is None or not self._crossed(self.evaluating.images):
+            return False
+        plan, best = self.evaluating, []
+        check_tensors_finite(self.state)
+        self.lead(lambda: best.append(evaluate(plan, self.writer)))
+        return bool(self.engine.agree(int(any(best))))
+
+    def _name_best(self) -> None:
+        if self.evaluating is not None:
+            plan = self.evaluating
+            self.lead(lambda: name_best(plan, self.writer))
 
     def _crossed(self, interval: int) -> bool:
         seen = self.state.images_seen
@@ -295,6 +317,7 @@ class Session:
         self.state.failures, self.state.elapsed_seconds = failures, elapsed
         self.state.skipped = position + self.run.batch_size - self.state.images_seen
         self.lead(lambda: self.writer.record_rollback(checkpoint, failure, problems))
+        self._name_best()
         return True
 
     def _fail(self, failure: Diverged) -> Result:

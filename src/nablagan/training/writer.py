@@ -11,6 +11,7 @@ from nablagan.data.dataset import Dataset
 from nablagan.diagnostics.doctor import Doctor, Finding
 from nablagan.players import parameter_count
 from nablagan.training import sampling
+from nablagan.training.best import best_name
 from nablagan.training.checkpoint import Checkpoint, keep_newest, save_checkpoint
 from nablagan.training.circumstances import circumstances
 from nablagan.training.engine import Engine
@@ -33,7 +34,7 @@ def owned(directory: Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     try:
         with locked(directory):
-            for name in ("config.json", "data.json", "environment.json", "checkpoints/latest"):
+            for name in ("config.json", "data.json", "environment.json", "checkpoints/latest", "checkpoints/best"):
                 path = directory / name
                 for leftover in path.parent.glob(f".writing-{path.name}-*"):  # of a write that a crash cut short
                     leftover.unlink()
@@ -176,11 +177,14 @@ class Writer:
             self.event("samples", file=name)
 
     def save(self, scheduled: bool = True) -> None:
-        """A checkpoint; old ones are deleted. An unscheduled one leaves no event: the run would differ by having it."""
+        """A checkpoint; old ones but the best are deleted.
+
+        An unscheduled one leaves no event: the run would differ by having it.
+        """
         with self._stage("checkpoints"):
             directory, content = self.directory / "checkpoints", self._content(scheduled)
             path = save_checkpoint(directory, self.state.images_seen, self.state.tensors(), content)
-            keep_newest(directory, self.run.keep_checkpoints)
+            keep_newest(directory, self.run.keep_checkpoints, best_name(directory))
         if scheduled:
             self._announce(path.name)
 

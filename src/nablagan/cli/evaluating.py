@@ -1,0 +1,81 @@
+"""Options of `train` about evaluation while a run is trained, and the plan that they make."""
+
+import argparse
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nablagan.cli.choices import count
+from nablagan.cli.options import DEFAULT_EXTRACTOR, choices_of
+
+if TYPE_CHECKING:
+    from nablagan.data import Dataset
+    from nablagan.data.source import Progress
+    from nablagan.training.engine import Engine
+    from nablagan.training.evaluating import Evaluating
+    from nablagan.training.run import Run
+
+
+def add_evaluation_arguments(group: Any) -> None:
+    """How often, on how many samples, by which extractor, at which cost, and by which metric the best is told."""
+    group.add_argument("--evaluate-every", type=count, metavar="N", help="images between evaluations (default: none)")
+    group.add_argument("--evaluate-count", type=int, default=1000, metavar="N", help="samples a side (default 1000)")
+    group.add_argument(
+        "--evaluate-extractor", metavar="NAME", help=f"what sees the images (default {DEFAULT_EXTRACTOR})"
+    )
+    group.add_argument("--evaluate-weights", type=Path, metavar="FILE", help="its weights, where it needs a file")
+    group.add_argument(
+        "--evaluate-choose", action="append", default=[], metavar="NAME=VALUE", help="a choice of it, such as side=112"
+    )
+    group.add_argument(
+        "--evaluate-share",
+        type=float,
+        default=0.1,
+        metavar="PART",
+        help="of the time that evaluations may take; others are skipped (default 0.1)",
+    )
+    group.add_argument(
+        "--best",
+        default="kernel_distance",
+        metavar="METRIC",
+        help="by which the best checkpoint is kept (default kernel_distance)",
+    )
+
+
+def evaluating_of(
+    arguments: argparse.Namespace, run: "Run", dataset: "Dataset", here: "Engine", progress: "Progress | None"
+) -> "Evaluating | None":
+    """The plan of the options, None without --evaluate-every; the leading process takes the real features at once.
+
+    InputError for a metric that tells no best, and for an extractor that cannot be opened.
+    """
+    from nablagan.evaluation.names import selectable
+    from nablagan.training.evaluating import Evaluating
+    from nablagan.types import InputError
+
+    if arguments.evaluate_every is None:
+        return None
+    predicates, name = selectable(), arguments.best.replace("-", "_")
+    if name not in predicates:
+        near = difflib.get_close_matches(name, predicates, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise InputError(f"no best by '{name}': {hint}there are {', '.join(predicates)}")
+    measures: list[Any] = []
+    here.lead(lambda: measures.append(_measure(arguments, run, dataset, here, progress)))
+    measure = measures[0] if measures else _of_the_leader
+    return Evaluating(measure, arguments.evaluate_every, name, predicates[name], arguments.evaluate_share)
+
+
+def _measure(
+    arguments: argparse.Namespace, run: "Run", dataset: "Dataset", here: "Engine", progress: "Progress | None"
+) -> Any:
+    from nablagan.evaluation.during import measure_of
+    from nablagan.evaluation.opening import open_judge
+
+    chosen = (arguments.evaluate_extractor, arguments.evaluate_weights, choices_of(arguments.evaluate_choose))
+    judge = open_judge(dataset.is_images, *chosen, here.device, arguments.cache, progress)
+    return measure_of(run, dataset, judge, arguments.evaluate_count)
+
+
+def _of_the_leader(state: Any) -> dict[str, Any]:
+    raise AssertionError("only the leading process evaluates")

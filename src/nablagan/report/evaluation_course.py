@@ -1,0 +1,113 @@
+"""The measure that the best checkpoint is told by, over the images seen, with intervals, and what it cost."""
+
+import math
+from typing import Any
+
+from nablagan.report.chart import TEXT
+from nablagan.report.drawing import colour, drawing
+from nablagan.report.markup import Markup, tag
+from nablagan.report.record import Event, RunRecord
+from nablagan.report.series import is_finite
+from nablagan.report.summary import elapsed_seconds
+from nablagan.report.words import full_count, number, plural, short_count, title_case
+
+MOST_LETTERS = 300
+
+
+def course(record: RunRecord) -> Markup:
+    """The figure; empty for a run without evaluations."""
+    events = record.of_kind("evaluation")
+    if not events:
+        return Markup()
+    name = text(events[-1].get("by"))
+    points = [point for event in events if (point := _point(event, name)) is not None]
+    if not points:
+        return tag("p", "Evaluations while training gave no finite value.", class_="missing")
+    best = _best(events, name)
+
+    def draw(axes: Any) -> None:
+        from matplotlib.ticker import FuncFormatter
+
+        images, values, lows, highs = zip(*points, strict=True)
+        axes.vlines(images, lows, highs, color=colour(1), linewidth=1.6, alpha=0.6, zorder=2)
+        axes.plot(images, values, color=colour(1), linewidth=1.6, marker="o", markersize=3.5, zorder=3)
+        if best is not None:
+            axes.plot([best[0]], [best[1]], marker="D", markersize=8, color=colour(3), linestyle="none", zorder=4)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+        axes.set_xlabel("images seen", fontsize=11, color=TEXT)
+
+    title = f"{title_case(name)} while training"
+    keys = [("value and 95 % interval", 1), *([("best checkpoint", 3)] if best else [])]
+    legend = [
+        tag("li", tag("i", class_="swatch", style=f"border-color:var(--line-{line})"), label) for label, line in keys
+    ]
+    return tag(
+        "div",
+        tag(
+            "figure",
+            tag("h3", title),
+            tag("ul", *legend, class_="legend"),
+            drawing("e-course", f"{title} over images seen", draw),
+            tag("figcaption", _course_words(record, events, name, best)),
+            class_="card curve",
+        ),
+        class_="charts",
+    )
+
+
+def _point(event: Event, name: str) -> tuple[float, float, float, float] | None:
+    """Images seen, value, low and high; the interval is a point where there is none."""
+    value = at(event, "measures", name)
+    if not is_finite(value):
+        return None
+    bounds = at(event, "intervals", name)
+    whole = isinstance(bounds, list) and len(bounds) == 2 and all(map(is_finite, bounds))
+    low, high = bounds if whole else (value, value)
+    return float(event["images_seen"]), float(value), float(low), float(high)
+
+
+def _best(events: list[Event], name: str) -> tuple[float, float] | None:
+    """Moment and value of the last evaluation that was the best when it was made."""
+    for event in reversed(events):
+        point = _point(event, name)
+        if event.get("best") is True and event.get("by") == name and point:
+            return point[:2]
+    return None
+
+
+def _course_words(record: RunRecord, events: list[Event], name: str, best: tuple[float, float] | None) -> str:
+    count = at(events[-1], "protocol", "count")
+    extractor, against = (
+        at(events[-1], "protocol", "extractor", "name"),
+        at(events[-1], "protocol", "against", "name"),
+    )
+    sides = f"{full_count(count)} samples a side, " if is_finite(count) else ""
+    kept = f" The diamond is the checkpoint that is kept as best, {number(best[1])}." if best else ""
+    skipped = len(record.of_kind("skipped_evaluation"))
+    left = f" {plural(skipped, 'evaluation')} skipped, for want of time." if skipped else ""
+    reading = (
+        "Moments whose intervals overlap cannot be told apart, and the best of many is partly luck: judge it anew, on "
+        "held-out data."
+    )
+    return f"{sides}{text(extractor)} features, against {text(against)}. {reading}{kept} {_cost(record, events)}{left}"
+
+
+def _cost(record: RunRecord, events: list[Event]) -> str:
+    """The part of the training's time that evaluations took."""
+    seconds = [value for event in events if is_finite(value := at(event, "time", "seconds")) and value >= 0]
+    whole = elapsed_seconds(record)
+    if not seconds or not whole > 0 or not math.isfinite(whole):
+        return ""
+    return f"Evaluation took {100 * min(sum(seconds) / whole, 1):.1f} % of the time."
+
+
+def at(value: Any, *keys: str) -> Any:
+    """What stands at a path of keys, None where there is nothing."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def text(value: Any) -> str:
+    """Any JSON value as a text that is not too long; empty for None."""
+    return "" if value is None else str(value)[:MOST_LETTERS]
