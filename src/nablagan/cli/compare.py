@@ -1,6 +1,7 @@
 """`nablagan compare`: our default, other GANs and other methods on the same data within the same budget."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="K", help="trainings of each (default 3)")
     parser.add_argument("--only", metavar="NAMES", help="some candidates, such as default,vae")
     parser.add_argument("--count", type=count, default=COUNT, metavar="N", help="samples of each (default 5000)")
+    parser.add_argument("--extractor", metavar="NAME", help="what sees the samples (default efficientnet_lite0)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="the extractor's, where it needs a file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown too")
     parser.add_argument("--threads", type=int, metavar="N", help="of a process (default torch's own choice)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--train-only", action="store_true", help="leave the samples to be measured by a later command")
@@ -61,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Train what is missing, measure, write comparison.json and report.html; 0, or 3 if all candidates failed."""
     from nablagan.cli.display import data_progress
     from nablagan.comparison.candidates import chosen
+    from nablagan.comparison.finishing import compared
     from nablagan.comparison.running import cells
+    from nablagan.evaluation.opening import open_judge
     from nablagan.training.engine import engine
     from nablagan.types import InputError
 
@@ -75,7 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
         settings = _settings(arguments, data, budget, here, progress)
         wanted = cells(candidates, arguments.seeds, arguments.out)
         _train(settings, data, here, wanted, progress, arguments)
-    return 0
+        if arguments.train_only:
+            return _after_training(wanted, arguments)
+        judge = open_judge(True, arguments.extractor, arguments.weights, {}, here.device, arguments.cache, progress)
+        content = compared(settings, wanted, judge, arguments.out)
+    return _tell(content, arguments)
 
 
 def _budget(arguments: argparse.Namespace) -> "Budget":
@@ -153,6 +163,38 @@ def _train(
     for cell, record in train_all(wanted, task, settings.budget, settings.count, progress):
         if not arguments.json:
             print(_line(cell, record), file=sys.stderr, flush=True)
+
+
+def _after_training(wanted: list["Cell"], arguments: argparse.Namespace) -> int:
+    """Say what there is; 3 if all failed."""
+    records = [record for cell in wanted if (record := cell.record())]
+    done = [record for record in records if record["status"] == "done"]
+    if arguments.json:
+        print(json.dumps({"directory": str(arguments.out), "trained": records}))
+    else:
+        print(f"{len(done)} of {len(records)} trained; the same command without --train-only measures them")
+    return 0 if done else 3
+
+
+def _tell(content: dict[str, Any], arguments: argparse.Namespace) -> int:
+    """Draw the page, print the table; 3 if all candidates failed."""
+    from nablagan.report.comparison import markdown, write_comparison
+    from nablagan.types import InputError
+
+    page = write_comparison(arguments.out)
+    if arguments.markdown:
+        try:
+            arguments.markdown.write_text(markdown(content), encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"cannot write {arguments.markdown}: {error.strerror}; choose another --markdown"
+            ) from error
+    if arguments.json:
+        print(json.dumps(content))
+    else:
+        print(markdown(content), end="")
+        print(f"report: {page}")
+    return 0 if any(row["seeds"] for row in content["rows"]) else 3
 
 
 def _line(cell: "Cell", record: dict[str, Any]) -> str:

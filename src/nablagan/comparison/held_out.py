@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from nablagan.data import Dataset
+from nablagan.data.hashing import hash_of_json
 from nablagan.types import InputError
 
 PART, MOST = 5, 5000
@@ -33,4 +34,5 @@ def split(dataset: Dataset, against: Dataset | None) -> tuple[Dataset, Dataset]:
 def part(dataset: Dataset, rows: np.ndarray) -> Dataset:
     """The data set of some of its samples."""
     labels = None if dataset.labels is None else dataset.labels[rows]
-    return replace(dataset, samples=dataset.samples[rows], labels=labels)
+    fingerprint = hash_of_json([dataset.fingerprint, rows.tolist()])
+    return replace(dataset, samples=dataset.samples[rows], labels=labels, fingerprint=fingerprint)
