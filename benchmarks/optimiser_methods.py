@@ -33,6 +33,7 @@ class Method(NamedTuple):
 METHODS = {
     "Alternating": Method(optim.Alternating),
     "Alternating-SGD": Method(optim.Alternating, adam=False, rates=SGD),
+    "CriticFirst": Method(optim.CriticFirst),
     "Simultaneous": Method(optim.Simultaneous),
     "Extragradient": Method(optim.Extragradient, gradients=4),
     "PastExtragradient": Method(optim.PastExtragradient),

@@ -55,6 +55,7 @@ METHODS = {
 
 UPDATES = (
     optim.Alternating,
+    optim.CriticFirst,
     optim.Simultaneous,
     optim.Extragradient,
     optim.PastExtragradient,

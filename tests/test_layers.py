@@ -35,10 +35,12 @@ LAYERS = {
     "data": 4,
     "metrics": 4,
     "training": 5,
+    "baselines": 5.5,
     "diagnosis": 6,
     "evaluation": 6,
     "recipes": 6,
     "report": 6,
+    "comparison": 6.5,
     "cli": 7,
 }
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())

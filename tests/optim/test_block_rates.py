@@ -82,6 +82,7 @@ EXACT = {"tolerance": 1e-13, "iterations": 40}
 CASES = [  # update, closed form of its step, steps of play that it is the matrix of
     (optim.Simultaneous, lambda h, j: EYE - h * j, 1),
     (optim.Alternating, alternating, 1),
+    (optim.CriticFirst, alternating, 1),  # one sample: one move of the discriminator
     (optim.Extragradient, lambda h, j: EYE - h * j + h**2 * j @ j, 1),
     (optim.PastExtragradient, lambda h, j: remembering(EYE - 2 * h * j, h * j), 1),
     (optim.Optimistic, lambda h, j: remembering(EYE - 2 * h * j, h * j), 1),

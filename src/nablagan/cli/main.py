@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from nablagan.cli import data, diagnose, evaluate, explain, report, sample, train, verify
+from nablagan.cli import compare, data, diagnose, evaluate, explain, report, sample, train, verify
 
 VERBS = {
     "train": train,
@@ -16,6 +16,7 @@ VERBS = {
     "evaluate": evaluate,
     "diagnose": diagnose,
     "explain": explain,
+    "compare": compare,
     "data": data,
     "report": report,
     "verify": verify,

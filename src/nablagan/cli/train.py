@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from nablagan.training.session import Result
 
 HELP = "train a generator and a discriminator, and write a report of what happened"
-RECIPES = ("default", "strided", "r3gan", "points")
+RECIPES = ("default", "strided", "r3gan", "points", "dcgan", "wgan_gp", "hinge_spectral")
 EPILOG = """recipes:
   default   points for 2-D points; for images strided on a CPU, r3gan on a GPU
   strided   plain strided convolutions with the R3GAN objective: the most after equal time on a CPU
   r3gan     R3GAN as published: residual grouped convolutions, all schedules
   points    multilayer players for builtin:ring, builtin:grid and your own (N, 2) arrays
+  dcgan, wgan_gp, hinge_spectral   what others publish, to compare with (nablagan compare)
 
 examples:
   nablagan train                                       real digits, three minutes on two cores
@@ -40,9 +41,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
     parser.epilog = EPILOG
-    parser.add_argument(
-        "recipe", nargs="?", default="default", metavar="RECIPE", help="default, strided, r3gan, points"
-    )
+    parser.add_argument("recipe", nargs="?", default="default", metavar="RECIPE", help=", ".join(RECIPES))
     parser.add_argument("--data", default="builtin:digits", help="builtin:NAME, folder, .zip, .npy, .npz or IDX files")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (default runs/NNNNN-DATA-RECIPE, new)")
     parser.add_argument("--images", type=count, metavar="N", help="images to train for, such as 200000, 200k or 5M")

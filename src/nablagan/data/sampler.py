@@ -20,6 +20,7 @@ STREAMS = {
     "holdout": 6,
     "exam": 7,
     "evaluation": 8,
+    "noise": 9,
 }
 
 

@@ -5,6 +5,7 @@ from nablagan.optim.along import Along, Direction
 from nablagan.optim.balance import Balance, Balanced
 from nablagan.optim.competitive import CompetitiveGradientDescent, competitive
 from nablagan.optim.consensus import Consensus, consensus
+from nablagan.optim.critic import CriticFirst
 from nablagan.optim.extragradient import Extragradient
 from nablagan.optim.lead import Lead
 from nablagan.optim.lookahead import Lookahead
@@ -28,6 +29,7 @@ __all__ = [
     "CompetitiveGradientDescent",
     "Consensus",
     "Cosine",
+    "CriticFirst",
     "Direction",
     "Extragradient",
     "FollowTheRidge",

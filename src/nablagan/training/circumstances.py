@@ -8,7 +8,7 @@ from nablagan.penalties import name_of
 from nablagan.training.run import Run
 
 GAMMA_AT_32, GAMMA_OF_POINTS = 1.0, 0.1
-RATES = {"r3gan": 2e-4, "points": 1e-3, "strided": 2e-3}
+RATES = {"r3gan": 2e-4, "points": 1e-3, "strided": 2e-3, "dcgan": 2e-4, "hinge_spectral": 2e-4, "wgan_gp": 1e-4}
 """Learning rates that the recipes begin with."""
 GRADIENT_PENALTIES = ("r1", "r2", "zero_centred", "one_centred", "wgan_gp", "dragan")
 
