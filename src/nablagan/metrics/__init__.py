@@ -1,8 +1,10 @@
-"""Figures of merit of generated samples: functions of feature arrays, one row a sample, each with an interval."""
+"""Figures of merit of generated samples: networks that give images features, and functions of feature arrays."""
 
 from nablagan.metrics.arrays import Array
 from nablagan.metrics.classes import Modes, inception_score, modes, stacked
 from nablagan.metrics.diversity import vendi_score
+from nablagan.metrics.extractors import open_extractor
+from nablagan.metrics.features import Extractor, deviation, features_of, probabilities_of
 from nablagan.metrics.frechet import frechet_distance, frechet_distance_at_infinity, frechet_distance_of_moments
 from nablagan.metrics.intervals import Estimate
 from nablagan.metrics.kernel import Kernel, gaussian, kernel_distance, polynomial
@@ -16,6 +18,7 @@ __all__ = [
     "Array",
     "DensityCoverage",
     "Estimate",
+    "Extractor",
     "Kernel",
     "Memorisation",
     "Modes",
@@ -23,6 +26,8 @@ __all__ = [
     "PrecisionRecall",
     "Settings",
     "density_coverage",
+    "deviation",
+    "features_of",
     "flattened",
     "frechet_distance",
     "frechet_distance_at_infinity",
@@ -34,8 +39,10 @@ __all__ = [
     "memorisation",
     "modes",
     "nearest_distances",
+    "open_extractor",
     "polynomial",
     "precision_recall",
+    "probabilities_of",
     "sliced_wasserstein",
     "stacked",
     "vendi_score",
