@@ -134,9 +134,9 @@ def default_game(task: Task, images: int) -> Trainee:
     return GameTrainee(_alone(default(task.facts, _options(task, images))), task)
 
 
-def resized_game(recipe: Recipe, task: Task, images: int) -> Trainee:
-    """A recipe whose players together have as many parameters as the default's."""
-    run = _alone(recipe(task.facts, _options(task, images)))
+def resized_game(recipe: Recipe, rate: float, task: Task, images: int) -> Trainee:
+    """A recipe at this learning rate, whose players together have as many parameters as the default's."""
+    run = _alone(recipe(task.facts, replace(_options(task, images), learning_rate=rate)))
     width = fitted_width(lambda width: _players(_widened(run, task, width), task), default_size(task))
     return GameTrainee(_widened(run, task, width), task)
 
