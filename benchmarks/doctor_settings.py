@@ -26,7 +26,7 @@ from nablagan.types import Batch, Outcome, Pair
 
 WIDTHS = (48, 24, 12)
 """Of both players, lowest resolution first: 0.1 million parameters each."""
-IMAGES = 32_000
+IMAGES, BATCH_SIZE = 32_000, 64
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,11 @@ class Setting:
 
     def resolved(self, facts: Facts, options: Options) -> Run:
         """The same from facts alone."""
-        run = recipes.strided(facts, replace(options, images=options.images or IMAGES))
+        rate = options.learning_rate or 2e-3
+        then = {"batch_size": BATCH_SIZE, "penalty_every": 1, "learning_rate": rate}  # the recipe of docs/diagnosis.md
+        then["discriminator_learning_rate"] = options.discriminator_learning_rate or rate
+        run = recipes.strided(facts, replace(options, images=options.images or IMAGES, **then))
+        run = replace(run, probe_images=20 * BATCH_SIZE, audit_images=100 * BATCH_SIZE)
         players = (replace(p, options=p.options | {"widths": WIDTHS}) for p in (run.generator, run.discriminator))
         generator, discriminator = players
         return replace(run, generator=generator, discriminator=discriminator)

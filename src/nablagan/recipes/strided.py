@@ -22,6 +22,8 @@ LEARNING_RATE, FASTER, LAST_RATE = RATES["strided"], 2, 0.25
 """The generator's at the start, the discriminator's over it, and the part of both that is left at the end."""
 PENALTY_EVERY = 4
 """Steps between those with R1 and R2."""
+PROBE_STEPS, AUDIT_STEPS = 60, 400
+"""On a CPU its steps are short, so that probes and audits must be further apart to stay under 5 % of the time."""
 AUGMENTATIONS = ()
 AUGMENTATION_PROBABILITY = 0.0
 
@@ -53,7 +55,7 @@ def strided(facts: Facts, options: Options) -> Run:
         ),
         augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
         augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
-        **shared,
+        **shared | (probing(shared["batch_size"]) if facts.device == "cpu" else {}),
     )
     return adjusted(run, options)
 
@@ -61,6 +63,11 @@ def strided(facts: Facts, options: Options) -> Run:
 def falling(rate: float, images: int) -> AdamSettings:
     """Adam whose rate falls over the run."""
     return AdamSettings(Cosine(rate, LAST_RATE * rate, images), constant(0.99))
+
+
+def probing(batch_size: int) -> dict[str, int]:
+    """Images between probes, and between audits."""
+    return {"probe_images": PROBE_STEPS * batch_size, "audit_images": AUDIT_STEPS * batch_size}
 
 
 def default_size(facts: Facts) -> str:

@@ -135,6 +135,9 @@ def plain_game(state: State) -> Game:
 
     Its players are the state's. The field of the game that is played is this one's in the mean over steps.
     """
+    if all(setting.every == 1 for setting in state.run.penalties):
+        played = state.game
+        return Game(*played.players, played.play, played.generator_loss, played.discriminator_loss)
     return game_of(state.run, state.game.players, weights(state.run.penalties, state.balances), state.balances)
 
 

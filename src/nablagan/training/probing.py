@@ -21,7 +21,7 @@ EXAMINED = 64
 """Training samples, held-out samples and latents of an exam, at most."""
 REFERENCE = 256
 """Real samples that generated ones are compared with, at most."""
-AUDITED = 32
+AUDITED = 16
 """Rows of the step's batch that its audit looks at, at most."""
 
 
