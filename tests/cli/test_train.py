@@ -344,21 +344,21 @@ def test_spectral_norm_of_a_zero_weight_is_refused(train, tmp_path):
 
 
 def test_trouble_stops_with_3_and_the_command_again_goes_on(train, tmp_path, monkeypatch, capsys):
-    """One rule that finds something at the second probe, at once."""
+    """One rule that finds something at the first probe, at once."""
 
     def sign(history, circumstances):
-        return Sign(float(history.images_seen >= 40), (Evidence("overlap", 0.4, 0.5, "it shivers"),))
+        return Sign(float(history.images_seen >= 120), (Evidence("overlap", 0.4, 0.5, "it shivers"),))
 
     rule = Rule("fever", "a fever", sign, lambda *_: Advice("keep it warm", ("--gamma", "1")), 1)
     monkeypatch.setattr(writer, "Doctor", partial(Doctor, rules=(rule,)))
-    options = ["--images", "96", "--batch", "2", "--on-trouble", "stop"]  # a probe every 40 images
+    options = ["--images", "288", "--batch", "2", "--on-trouble", "stop"]  # a probe every 120 images
     code, printed = train(*options)
     assert code == 3
     assert "doctor: a fever (it shivers). Keep it warm: --gamma 1" in printed.err
-    assert "stopped at 40 images (the doctor found: a fever; try --gamma 1)" in printed.out
+    assert "stopped at 120 images (the doctor found: a fever; try --gamma 1)" in printed.out
     assert "training failed" not in printed.err
     code, printed = train(*options)
-    assert (code, "done at 96 images" in printed.out) == (0, True)
+    assert (code, "done at 288 images" in printed.out) == (0, True)
     page = (tmp_path / "run/report.html").read_text()
     assert "A fever" in page
     with pytest.raises(SystemExit) as ended:
