@@ -33,7 +33,7 @@ class Method(NamedTuple):
 METHODS = {
     "Alternating": Method(optim.Alternating),
     "Alternating-SGD": Method(optim.Alternating, adam=False, rates=SGD),
-    "CriticFirst": Method(optim.CriticFirst),
+    "CriticFirst": Method(optim.CriticFirst, gradients=5, options={"steps": 4}),  # each on a quarter of the batch
     "Simultaneous": Method(optim.Simultaneous),
     "Extragradient": Method(optim.Extragradient, gradients=4),
     "PastExtragradient": Method(optim.PastExtragradient),

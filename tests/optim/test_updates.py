@@ -23,6 +23,7 @@ BRIEF = {
     optim.AdaptiveCompetitiveGradientDescent: {"iterations": 1},
     optim.FollowTheRidge: {"iterations": 1},
     optim.Unrolled: {"steps": 1},
+    optim.CriticFirst: {"steps": 1},
     optim.Lookahead: {"steps": 2, "inner": optim.PastExtragradient},
 }
 """Options that make a step quick, or leave it in the middle of something when it is saved."""
