@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nablagan import metrics
-from nablagan.comparison.cell import RESULT
+from nablagan.comparison.cell import RECORD, RESULT
 from nablagan.comparison.running import Cell, read_kept
 from nablagan.data import Dataset
 from nablagan.data.hashing import hash_of_array
@@ -88,7 +88,12 @@ def floor(against: Reference) -> dict[str, Any]:
 
 def _of_file(directory: Path, sampler: str, against: Reference) -> dict[str, Any]:
     """Metrics with intervals, and the test for copies of training images."""
-    pixels = np.load(directory / f"samples-{sampler}.npy", allow_pickle=False)
+    path = directory / f"samples-{sampler}.npy"
+    try:
+        pixels = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read ({reason}): delete {path.with_name(RECORD)} to train anew") from error
     samples = Samples(pixels, hash_of_array(pixels), {"name": f"{directory.name}/{sampler}"})
     features = against.judge.features(samples)
     figures = measured(samples, features, against.held_out_features, against.judge, SEED)
