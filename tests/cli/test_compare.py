@@ -29,6 +29,15 @@ def test_it_trains_and_goes_on(command, tmp_path, capsys):
     assert samples.stat().st_mtime_ns == before
     assert main([*command, "--evaluations", "512"]) == 2
     assert "was begun with budget" in capsys.readouterr().err
+    record, result = (tmp_path / "out" / "vae-seed0" / name for name in ("training.json", "result.json"))
+    result.write_text("{}")
+    record.write_text("{")
+    assert main(command) == 2
+    assert "training.json cannot be read" in capsys.readouterr().err
+    record.unlink()
+    assert main(command) == 0
+    assert record.exists()
+    assert not result.exists()  # figures of samples that are gone
 
 
 @pytest.mark.parametrize(
@@ -45,3 +54,13 @@ def test_wrong_input(command, extra, message, capsys):
         command = [word for word in command if word not in ("--resolution", "8")]
     assert main([*command, *extra]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"), [(["--extractor", "digitz"], "digitz"), (["--count", "19"], "measuring needs 20")]
+)
+def test_what_cannot_be_measured_is_told_before_training(command, extra, message, tmp_path, capsys):
+    command.remove("--train-only")
+    assert main([*command, *extra]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out" / "vae-seed0").exists()

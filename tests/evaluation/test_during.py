@@ -65,5 +65,5 @@ def test_training_does_not_notice(tmp_path: Path):
 def test_small_data_are_used_whole_and_a_count_of_one_is_refused(tmp_path: Path):
     state = prepare(images_run(), DATA.shape, 3, ALONE)
     assert measure_of(images_run(), DATA, judge(tmp_path), 1000)(state)["protocol"]["count"] == 60
-    with pytest.raises(InputError, match="at least 2"):
-        measure_of(images_run(), DATA, judge(tmp_path), 1)
+    with pytest.raises(InputError, match="at least 20"):
+        measure_of(images_run(), DATA, judge(tmp_path), 19)

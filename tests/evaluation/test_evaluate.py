@@ -149,6 +149,11 @@ def test_a_damaged_record_is_refused(tmp_path: Path):
         path.write_text(json.dumps({key: value for key, value in record.items() if key != name}))
         with pytest.raises(InputError, match="damaged"):
             read_record(path)
+    for name in ("value", "better"):
+        entries = {metric: {k: v for k, v in entry.items() if k != name} for metric, entry in record["metrics"].items()}
+        path.write_text(json.dumps(record | {"metrics": entries}))
+        with pytest.raises(InputError, match=f"damaged: it lacks '{name}'"):
+            read_record(path)
 
 
 def test_the_best_can_be_told_by_what_has_a_better_way():

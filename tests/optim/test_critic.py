@@ -7,6 +7,7 @@ import torch
 
 from nablagan import losses
 from nablagan.optim import CriticFirst
+from nablagan.optim.critic import _parts
 from nablagan.players import mlp
 from nablagan.tasks import generation
 from nablagan.types import Batch, InputError
@@ -40,3 +41,11 @@ def test_it_is_the_loop_of_wgan():
 
 def optimizers_of(players):
     return [torch.optim.SGD(p.parameters(), 0.1) for p in players]
+
+
+@pytest.mark.parametrize(("samples", "moves"), [(16, 5), (6, 5), (5, 5), (3, 3), (1, 1)])
+def test_a_batch_gives_all_moves_that_it_has_samples_for(samples, moves):
+    latent = torch.arange(float(samples)).unsqueeze(1)
+    parts = _parts(Batch(latent, latent), 5)
+    assert [len(part.latent) > 0 for part in parts] == [True] * moves
+    assert torch.equal(torch.cat([part.latent for part in parts]), latent)

@@ -48,5 +48,13 @@ def test_requests_that_do_not_fit():
             recipe(facts((2,)), Options())
     with pytest.raises(InputError, match="no gradient penalty"):
         recipes.hinge_spectral(facts(), Options(gamma=1.0))
+    for recipe in (recipes.dcgan, recipes.hinge_spectral):
+        with pytest.raises(InputError, match="no penalty for --penalty-method and --penalty-every"):
+            recipe(facts(), Options(penalty_every=3))
     with pytest.raises(InputError, match="cannot set itself"):
         recipes.wgan_gp(facts(), Options(gamma="auto"))
+
+
+def test_a_lazy_penalty_is_lazy():
+    assert recipes.wgan_gp(facts(), Options(penalty_every=3)).penalties[0].every == 3
+    assert [p.every for p in recipes.dcgan(facts(), Options(gamma=1.0, penalty_every=3)).penalties] == [3, 3]

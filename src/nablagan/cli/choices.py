@@ -29,7 +29,7 @@ def add_recipe_arguments(group: Any) -> None:
         "or, for a discriminator without ReLU, aligned_fd, aligned_central_fd",
     )
     group.add_argument(
-        "--penalty-every", type=int, metavar="N", help="take R1 and R2 at each N-th step only, N times as heavy"
+        "--penalty-every", type=int, metavar="N", help="take the penalties at each N-th step only, N times as heavy"
     )
     group.add_argument("--learning-rate", type=float, metavar="X", help="of both players at the start")
     group.add_argument(

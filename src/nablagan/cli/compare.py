@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nablagan.cli.display import data_progress
     from nablagan.comparison.candidates import chosen
     from nablagan.comparison.finishing import compared
+    from nablagan.comparison.measuring import check_count
     from nablagan.comparison.running import cells
     from nablagan.evaluation.opening import open_judge
     from nablagan.training.engine import engine
@@ -80,10 +81,12 @@ def run(arguments: argparse.Namespace) -> int:
         data = _data_settings(arguments)
         settings = _settings(arguments, data, budget, here, progress)
         wanted = cells(candidates, arguments.seeds, arguments.out)
-        _train(settings, data, here, wanted, progress, arguments)
         if arguments.train_only:
+            _train(settings, data, here, wanted, progress, arguments)
             return _after_training(wanted, arguments)
+        check_count(settings.count)  # this, and what is wrong with the extractor, is told before an hour of training
         judge = open_judge(True, arguments.extractor, arguments.weights, {}, here.device, arguments.cache, progress)
+        _train(settings, data, here, wanted, progress, arguments)
         content = compared(settings, wanted, judge, arguments.out)
     return _tell(content, arguments)
 

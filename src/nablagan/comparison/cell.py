@@ -28,7 +28,8 @@ from nablagan.types import InputError
 AT_ONCE = 250
 TIMED_BATCH, TIMED_REPEATS = 64, 5
 PICTURE, COLUMNS = 50, 10
-RECORD = "training.json"
+RECORD, RESULT = "training.json", "result.json"
+"""What training took, and the figures of its samples."""
 
 Progress = Callable[[int, int, str], None]
 """(done, total, text)."""
@@ -47,6 +48,7 @@ def train_cell(
     A candidate that diverges is recorded as failed. samples-SAMPLER.npy is uint8 (count, C, H, W).
     """
     directory.mkdir(parents=True, exist_ok=True)
+    (directory / RESULT).unlink(missing_ok=True)  # of an earlier training, if its record was deleted
     load = list(os.getloadavg())
     try:
         trainee, record = _trained(candidate, task, budget, progress)

@@ -1,6 +1,5 @@
 """The samples of every candidate and seed, measured alike against the same real images."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,18 @@ from typing import Any
 import numpy as np
 
 from nablagan import metrics
-from nablagan.comparison.running import Cell
+from nablagan.comparison.cell import RECORD, RESULT
+from nablagan.comparison.running import Cell, read_kept
 from nablagan.data import Dataset
 from nablagan.data.hashing import hash_of_array
 from nablagan.evaluation.evaluate import measured
 from nablagan.evaluation.judges import Judge
 from nablagan.evaluation.records import versions
 from nablagan.evaluation.samples import Samples, rows_of
+from nablagan.metrics.measure import LEAST
 from nablagan.training.files import plain, write_json
+from nablagan.types import InputError
 
-RESULT = "result.json"
 MOST_TRAINING = 10_000
 """Training images among which copies are sought, at most."""
 SEED = 0
@@ -47,6 +48,15 @@ class Reference:
         }
 
 
+def check_count(count: int) -> None:
+    """Raise InputError for fewer samples than intervals need."""
+    if count < LEAST:
+        raise InputError(
+            f"{count} samples of each candidate against as many real ones: measuring needs {LEAST}, better thousands; "
+            "raise --count, or name more real images with --against"
+        )
+
+
 def reference(training: Dataset, held_out: Dataset, count: int, judge: Judge) -> Reference:
     """`count` held-out images and at most 10,000 training images, their features taken or from the cache."""
     real = rows_of(held_out, count, SEED)
@@ -60,7 +70,7 @@ def measured_cell(cell: Cell, against: Reference) -> dict[str, Any] | None:
     if record is None or record["status"] != "done":
         return None
     path, identity = cell.directory / RESULT, plain(against.identity())
-    if path.exists() and (kept := json.loads(path.read_text(encoding="utf-8")))["reference"] == identity:
+    if path.exists() and (kept := read_kept(path)).get("reference") == identity:
         return kept
     figures = {row["sampler"]: _of_file(cell.directory, row["sampler"], against) for row in record["samplers"]}
     result = plain({"candidate": cell.candidate.name, "seed": cell.seed, "reference": identity, "figures": figures})
@@ -78,7 +88,12 @@ def floor(against: Reference) -> dict[str, Any]:
 
 def _of_file(directory: Path, sampler: str, against: Reference) -> dict[str, Any]:
     """Metrics with intervals, and the test for copies of training images."""
-    pixels = np.load(directory / f"samples-{sampler}.npy", allow_pickle=False)
+    path = directory / f"samples-{sampler}.npy"
+    try:
+        pixels = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read ({reason}): delete {path.with_name(RECORD)} to train anew") from error
     samples = Samples(pixels, hash_of_array(pixels), {"name": f"{directory.name}/{sampler}"})
     features = against.judge.features(samples)
     figures = measured(samples, features, against.held_out_features, against.judge, SEED)

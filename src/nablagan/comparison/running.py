@@ -11,6 +11,7 @@ from nablagan.comparison.candidates import Candidate
 from nablagan.comparison.cell import RECORD, Progress, cell_directory, train_cell
 from nablagan.comparison.trainees import Task
 from nablagan.training.files import locked
+from nablagan.types import InputError
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,18 @@ class Cell:
     def record(self) -> dict[str, Any] | None:
         """What its training left; None while it is not finished."""
         path = self.directory / RECORD
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return read_kept(path) if path.exists() else None
+
+
+def read_kept(path: Path) -> dict[str, Any]:
+    """What an earlier command wrote. InputError where it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}): delete it, and the same command makes it anew") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object: delete it, and the same command makes it anew")
+    return content
 
 
 def cells(candidates: Sequence[Candidate], seeds: int, out: Path) -> list[Cell]:

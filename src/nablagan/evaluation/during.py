@@ -11,6 +11,7 @@ from nablagan.data import Dataset
 from nablagan.evaluation.evaluate import measured
 from nablagan.evaluation.judges import Judge
 from nablagan.evaluation.samples import Samples, generated, in_proportion, rows_of
+from nablagan.metrics.measure import LEAST
 from nablagan.training.loop import State
 from nablagan.training.run import Run
 from nablagan.training.sampling import latents
@@ -24,11 +25,12 @@ def measure_of(run: Run, dataset: Dataset, judge: Judge, count: int = COUNT) -> 
 
     The real side is the training data, so that held-out data stay unseen by the choice of a checkpoint; its features
     are taken here, at once. Latents are the same every time. The global generator of torch is left as it was.
-    InputError for a count that the data do not have.
+    InputError for fewer samples than intervals need.
     """
-    if count < 2:
-        raise InputError(f"an evaluation of {count} samples tells nothing: give at least 2, better 1,000 and more")
-    real = rows_of(dataset, min(count, len(dataset)), run.seed)
+    count = min(count, len(dataset))
+    if count < LEAST:
+        raise InputError(f"an evaluation of {count} samples tells nothing: give at least {LEAST}, better thousands")
+    real = rows_of(dataset, count, run.seed)
     with torch.random.fork_rng(devices=[]):
         real_features = judge.features(real, keep=True)
     latent, label = latents(len(real), run.latent_size, run.seed, "evaluation"), _labels(run, dataset, len(real))

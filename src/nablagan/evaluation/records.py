@@ -13,6 +13,8 @@ from nablagan.types import InputError
 FORMAT = 1
 KIND = "nablagan evaluation"
 PACKAGES = ("nablagan", "torch", "numpy")
+ENTRY = ("value", "low", "high", "better")
+"""What is read of each metric."""
 COMPARABLE = {
     "count": "the numbers of samples",
     "extractor": "the extractors or their protocols",
@@ -75,7 +77,7 @@ def read_record(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} has format {record.get('format')}, this version reads {FORMAT}")
     try:
         comparable_part(record)
-        _ = [(entry["value"], entry["low"], entry["high"]) for entry in record["metrics"].values()]
+        _ = record["against"]["name"], [[entry[key] for key in ENTRY] for entry in record["metrics"].values()]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged: it lacks {error}; evaluate anew") from error
     return record

@@ -1,6 +1,6 @@
 """Several steps of the discriminator for one of the generator, on parts of one batch."""
 
-import math
+from itertools import pairwise
 from typing import Any
 
 from torch.optim import Optimizer
@@ -45,5 +45,7 @@ class CriticFirst(Update):
 
 def _parts(batch: Batch, count: int) -> list[Batch]:
     """The batch in `count` parts of nearly equal size."""
-    size = max(1, math.ceil(len(batch.latent) / count))
-    return [batch.rows(slice(start, start + size)) for start in range(0, max(1, len(batch.latent)), size)]
+    samples = len(batch.latent)
+    parts = max(1, min(count, samples))
+    ends = [samples * part // parts for part in range(parts + 1)]
+    return [batch.rows(slice(start, end)) for start, end in pairwise(ends)]

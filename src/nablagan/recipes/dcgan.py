@@ -14,6 +14,7 @@ from nablagan.recipes.options import (
     adjusted,
     bfloat16_stages,
     gradient_penalties,
+    refuse_penalty_choices,
     shared_settings,
     stages_of,
 )
@@ -33,6 +34,7 @@ def dcgan(facts: Facts, options: Options) -> Run:
     """
     run = convolutional("dcgan", facts, options, BATCH_SIZE)
     if options.gamma is None:
+        refuse_penalty_choices(options, "dcgan", "give --gamma too")
         return adjusted(run, options)
     shared = shared_settings(facts, options, IMAGES[facts.device], BATCH_SIZE)
     falling = partial(_falling, images=run.images)

@@ -126,6 +126,12 @@ def gradient_penalties(
     return tuple(PenaltySettings(p if method is None else partial(p, method=method), weight, every) for p in chosen)
 
 
+def refuse_penalty_choices(options: Options, recipe: str, remedy: str) -> None:
+    """Raise InputError for a choice of how or when penalties are taken, made for a run that has none."""
+    if options.penalty_method is not None or options.penalty_every is not None:
+        raise InputError(f"recipe {recipe} has no penalty for --penalty-method and --penalty-every: {remedy}")
+
+
 def adjusted(run: Run, options: Options) -> Run:
     """The recipe's run with the user's choices that no recipe treats in its own way."""
     rates = (options.learning_rate, options.discriminator_learning_rate or options.learning_rate)

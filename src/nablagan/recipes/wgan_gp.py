@@ -43,4 +43,4 @@ def _penalties(options: Options) -> tuple[PenaltySettings, ...]:
     gamma = GAMMA if options.gamma is None else float(options.gamma)
     method = options.penalty_method
     chosen = penalties.wgan_gp if method is None else partial(penalties.wgan_gp, method=method)
-    return (PenaltySettings(chosen, constant(gamma)),) if gamma else ()
+    return (PenaltySettings(chosen, constant(gamma), options.penalty_every or 1),) if gamma else ()

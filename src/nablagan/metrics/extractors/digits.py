@@ -73,8 +73,6 @@ def _stage(before: int, after: int, padding: int) -> tuple[nn.Module, nn.Module]
 
 
 def _protocol(path: Path) -> dict[str, object]:
-    with safe_open(path, "pt") as stream:
-        trained = json.loads((stream.metadata() or {}).get("training", "null"))
     return {
         "resize": "28x28 with a black border of 2, others bicubic and antialiased",
         "side": SIDE,
@@ -83,5 +81,13 @@ def _protocol(path: Path) -> dict[str, object]:
         "dimensions": 64,
         "weights_sha256": weights.sha256_of(path),
         "source": "nablagan, benchmarks/digits_extractor.py",
-        "training": trained,
+        "training": _training(path),
     }
+
+
+def _training(path: Path) -> object:
+    """How the weights were trained, as their file tells; None where it does not, as a PyTorch file cannot."""
+    if path.suffix != ".safetensors":
+        return None
+    with safe_open(path, "pt") as stream:
+        return json.loads((stream.metadata() or {}).get("training", "null"))
