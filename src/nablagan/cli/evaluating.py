@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from nablagan.training.evaluating import Evaluating
     from nablagan.training.run import Run
 
+BEST = "kernel_distance"
+
 
 def add_evaluation_arguments(group: Any) -> None:
     """How often, on how many samples, by which extractor, at which cost, and by which metric the best is told."""
@@ -36,7 +38,6 @@ def add_evaluation_arguments(group: Any) -> None:
     )
     group.add_argument(
         "--best",
-        default="kernel_distance",
         metavar="METRIC",
         help="by which the best checkpoint is kept (default kernel_distance)",
     )
@@ -54,8 +55,10 @@ def evaluating_of(
     from nablagan.types import InputError
 
     if arguments.evaluate_every is None:
+        if arguments.best is not None:
+            raise InputError(f"--best {arguments.best} needs evaluations: add --evaluate-every N")
         return None
-    predicates, name = selectable(), arguments.best.replace("-", "_")
+    predicates, name = selectable(), (arguments.best or BEST).replace("-", "_")
     if name not in predicates:
         near = difflib.get_close_matches(name, predicates, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
