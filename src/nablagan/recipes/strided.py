@@ -1,5 +1,7 @@
 """Strided convolutions with the R3GAN objective: the best on a CPU after equal wall-clock time (docs/log.md)."""
 
+from typing import Any
+
 from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import dcgan
@@ -67,7 +69,7 @@ def falling(rate: float, images: int) -> AdamSettings:
     return AdamSettings(Cosine(rate, LAST_RATE * rate, images), constant(0.99))
 
 
-def probing(batch_size: int) -> dict[str, int]:
+def probing(batch_size: int) -> dict[str, Any]:
     """Images between probes, and between audits."""
     return {"probe_images": PROBE_STEPS * batch_size, "audit_images": AUDIT_STEPS * batch_size}
 
