@@ -81,7 +81,8 @@ def measured_cell(cell: Cell, against: Reference) -> dict[str, Any] | None:
 def floor(against: Reference) -> dict[str, Any]:
     """The same figures of training images in place of generated ones: what no candidate need go below."""
     count = min(len(against.held_out), len(against.training))
-    rows, features = against.training.rows[:count], against.training_features[:count]
+    chosen = np.random.default_rng(SEED).permutation(len(against.training))[:count]  # the data may be in order of class
+    rows, features = against.training.rows[chosen], against.training_features[chosen]
     real = Samples(rows, f"{against.training.fingerprint}-{count}", against.training.description)
     return plain(measured(real, features, against.held_out_features, against.judge, SEED))
 
