@@ -39,7 +39,7 @@ NAMES = {
 }
 
 SIGNATURES = {
-    "Batch": "real, latent, label=None, mask=None, augmentation=None, images_seen=0",
+    "Batch": "real, latent, label=None, mask=None, augmentation=None, images_seen=0, source=None",
     "Pair": "real, fake, label=None, key=None, images_seen=None",
     "Outcome": "loss, measures",
     "PlayerLosses": "generator, discriminator",

@@ -24,6 +24,8 @@ from nablagan.types import Batch, InputError, Outcome, PlayerLosses
 
 Play = Callable[[Callable[..., Any], Batch], Any]
 """(generator, batch) -> what it generates, a tensor or a nest of tensors."""
+Judge = Callable[[Callable[..., Any], Batch], Callable[..., Tensor]]
+"""(discriminator, batch) -> (images, label) -> logits: with what the batch says beside the images, such as sources."""
 Objective = Callable[[Callable[..., Any], Any, Batch], Outcome]
 """(discriminator, fake, batch) -> outcome for one player."""
 
@@ -59,14 +61,16 @@ class Game:
         generator_loss: Objective,
         discriminator_loss: Objective,
         mean: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+        judge: Judge = lambda discriminator, batch: discriminator,
     ) -> None:
         """`mean` averages a flat vector over processes; with it every product is that of the global batch.
 
-        That holds for losses that do not couple samples (`losses.relativistic_average` does).
+        That holds for losses that do not couple samples (`losses.relativistic_average` does). `judge` is for
+        diagnostics: how the discriminator is asked about samples (images, label) of a batch.
         """
         self.generator, self.discriminator = generator, discriminator
         self.play, self.generator_loss, self.discriminator_loss = play, generator_loss, discriminator_loss
-        self.mean = mean
+        self.mean, self.judge = mean, judge
 
     # --- the point -----------------------------------------------------------------------------------------
 

@@ -18,11 +18,10 @@ def exam_for(kind, heldout=True):
     label = torch.arange(HELD) % 2 if by_class else None
     return Exam(
         batch_for(kind, COUNT),
-        draws(COUNT, 2, seed=8),
+        batch_for(kind, COUNT)._replace(latent=draws(COUNT, 2, seed=8)),
         spread.coarse(draws(9, *shape, seed=6)),
         1.7,
-        draws(HELD, *shape, seed=7) if heldout else None,
-        label if heldout else None,
+        Batch(draws(HELD, *shape, seed=7), draws(HELD, 0), label) if heldout else None,
     )
 
 
@@ -30,10 +29,10 @@ def plainly(game, exam, loss):
     """The definitions, from the live modules and torch.autograd; losses that take one sample at a time."""
     generator, discriminator = game.players
     batch = exam.batch
-    fake, again = (generator(z, batch.label) for z in (batch.latent, exam.again))
+    fake, again = (generator(z, batch.label) for z in (batch.latent, exam.again.latent))
     images = fake.detach().requires_grad_()
     logits = [discriminator(x, label) for x, label in ((batch.real, batch.label), (images, batch.label))]
-    held = discriminator(exam.heldout, exam.heldout_label).detach()
+    held = discriminator(exam.heldout.real, exam.heldout.label).detach()
     slopes = torch.autograd.grad(loss(*logits).generator.sum(), images)[0]
     real, made = (value.detach() for value in logits)
     pairs = [
@@ -140,7 +139,8 @@ def test_nothing_of_the_game_moves_and_the_same_is_found_again():
     game = generation(tiny("mlp")[0].float(), Restless(), losses.non_saturating)
     exam = exam_for("mlp")
     batch = Batch(exam.batch.real.float(), exam.batch.latent.float(), augmentation=exam.batch.augmentation)
-    exam = exam._replace(batch=batch, again=exam.again.float(), heldout=exam.heldout.float())
+    again, heldout = (b._replace(real=b.real.float(), latent=b.latent.float()) for b in (exam.again, exam.heldout))
+    exam = exam._replace(batch=batch, again=again, heldout=heldout)
     before, found = everything(game), diagnostics.vital_signs(game, exam)
     torch.rand(3)  # the caller's random state has no say
     state = torch.get_rng_state()

@@ -1,5 +1,6 @@
 """Batches that depend only on (seed, position, index in the global batch): nothing random needs saving."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -21,7 +22,13 @@ STREAMS = {
     "exam": 7,
     "evaluation": 8,
     "noise": 9,
+    "source": 10,
+    "mask": 11,
+    "pairs": 12,
 }
+
+MaskMaker = Callable[[torch.Generator, int, int], np.ndarray]
+"""(draws, height, width) -> (height, width) booleans, true where a pixel is missing."""
 
 
 def seeded(seed: int, stream: str, counter: int = 0) -> torch.Generator:
@@ -31,7 +38,7 @@ def seeded(seed: int, stream: str, counter: int = 0) -> torch.Generator:
 
 
 class Sampler:
-    """Batches of real samples, latents, labels and augmentation draws for one process of `processes`.
+    """Batches of real samples, latents, labels, sources, masks and draws for one process of `processes`.
 
     The global batch is drawn on every process and sliced by rank, so one process and several see the same samples.
     """
@@ -48,32 +55,61 @@ class Sampler:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         holdout: int = 0,
+        masks: MaskMaker | None = None,
     ) -> None:
-        """`batch_size` is global and a multiple of `processes`; `holdout` samples are never drawn."""
+        """`batch_size` is global and a multiple of `processes`; `holdout` samples are never drawn.
+
+        `masks`, for completion, draws the hole of a sample; where the data have masks of their own, these are used.
+        """
         assert batch_size % processes == 0, (batch_size, processes)
         self.dataset, self.batch_size, self.latent_size, self.seed = dataset, batch_size, latent_size, seed
-        self.conditional, self.device, self.dtype = conditional, device, dtype
+        self.conditional, self.device, self.dtype, self.masks = conditional, device, dtype, masks
         self.members = members(len(dataset), seed, holdout)
+        self.source_members = self.members
+        if dataset.sources is not None and not dataset.is_paired:
+            self.source_members = members(len(dataset.sources), seed, min(holdout, len(dataset.sources) // 2))
         share = batch_size // processes
         self.mine = slice(rank * share, (rank + 1) * share)
 
     def batch(self, images_seen: int, position: int | None = None) -> Batch:
         """The batch after `images_seen` images; `position` in the stream of draws differs from it after a rollback."""
         position = images_seen if position is None else position
+        places = np.arange(position, position + self.batch_size)
         index = self._order(position)[self.mine]
-        latent = torch.randn(self.batch_size, self.latent_size, generator=seeded(self.seed, "latent", position))
+        latent = torch.randn(self.batch_size, max(self.latent_size, 1), generator=seeded(self.seed, "latent", position))
         draws = torch.rand(self.batch_size, DRAWS, generator=seeded(self.seed, "augmentation", position))
-        return Batch(
-            real=self.real(index),
+        batch = self.of_samples(index, places[self.mine])
+        if self.dataset.sources is not None and not self.dataset.is_paired:
+            batch = batch._replace(
+                source=self.sources(self._shuffled(places, self.source_members, "source")[self.mine])
+            )
+        return batch._replace(
             latent=latent[self.mine].to(self.device, self.dtype),
-            label=self.labels(index),
             augmentation=draws[self.mine].to(self.device, self.dtype),
             images_seen=images_seen,
+        )
+
+    def of_samples(self, index: np.ndarray, places: np.ndarray | None = None) -> Batch:
+        """What belongs to these samples, without latents (batch, 0): labels, sources, masks.
+
+        `places`, by default the indices, say which masks are drawn. Without pairs the sources are the first ones.
+        """
+        return Batch(
+            real=self.real(index),
+            latent=torch.zeros(len(index), 0, device=self.device, dtype=self.dtype),
+            label=self.labels(index),
+            mask=self._mask(index, index if places is None else places),
+            source=self._source(index),
         )
 
     def real(self, index: np.ndarray) -> Tensor:
         """Real samples (len(index), *shape) as a batch holds them."""
         return to_tensor(self.dataset.samples[index]).to(self.device, self.dtype)
+
+    def sources(self, index: np.ndarray) -> Tensor:
+        """Sources (len(index), channels, h, w) as a batch holds them."""
+        assert self.dataset.sources is not None
+        return to_tensor(self.dataset.sources[index]).to(self.device, self.dtype)
 
     def labels(self, index: np.ndarray) -> Tensor | None:
         """Their classes (len(index),), if the run uses them."""
@@ -81,15 +117,36 @@ class Sampler:
             return None
         return torch.from_numpy(self.dataset.labels[index]).to(self.device)
 
+    def _source(self, index: np.ndarray) -> Tensor | None:
+        if self.dataset.sources is None:
+            return None
+        return self.sources(index if self.dataset.is_paired else np.resize(self.source_members, len(index)))
+
+    def _mask(self, index: np.ndarray, places: np.ndarray) -> Tensor | None:
+        """1 where pixels are missing: the data's own masks, of each sample or one of many, or drawn ones."""
+        if self.masks is None:
+            return None
+        if self.dataset.masks is not None:
+            own = len(self.dataset.masks) == len(self.dataset)
+            chosen = self.dataset.masks[index if own else places % len(self.dataset.masks)] > 0
+        else:
+            height, width = self.dataset.shape[1:]
+            draws = (seeded(self.seed, "mask", int(place)) for place in places)
+            chosen = np.stack([self.masks(draw, height, width) for draw in draws])[:, None]
+        return torch.from_numpy(chosen.astype(np.float32)).to(self.device, self.dtype)
+
     def _order(self, position: int) -> np.ndarray:
-        """Indices of the global batch: every epoch is a fresh permutation of the samples that are not held out."""
-        positions = np.arange(position, position + self.batch_size)
-        epochs, places = np.divmod(positions, len(self.members))
-        index = np.empty_like(positions)
+        """Indices of the global batch's samples."""
+        return self._shuffled(np.arange(position, position + self.batch_size), self.members, "order")
+
+    def _shuffled(self, places: np.ndarray, chosen: np.ndarray, stream: str) -> np.ndarray:
+        """The chosen ones at these places of their endless order: every epoch is a fresh permutation."""
+        epochs, within = np.divmod(places, len(chosen))
+        index = np.empty_like(places)
         for epoch in np.unique(epochs):
-            chosen = epochs == epoch
-            index[chosen] = permutation(len(self.members), self.seed, int(epoch))[places[chosen]]
-        return self.members[index]
+            of_epoch = epochs == epoch
+            index[of_epoch] = permutation(len(chosen), self.seed, int(epoch), stream)[within[of_epoch]]
+        return chosen[index]
 
 
 def heldout(count: int, seed: int, holdout: int) -> np.ndarray:
@@ -108,6 +165,6 @@ def members(count: int, seed: int, holdout: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def permutation(count: int, seed: int, epoch: int) -> np.ndarray:
+def permutation(count: int, seed: int, epoch: int, stream: str = "order") -> np.ndarray:
     """The order of one epoch, (count,)."""
-    return torch.randperm(count, generator=seeded(seed, "order", epoch)).numpy()
+    return torch.randperm(count, generator=seeded(seed, stream, epoch)).numpy()

@@ -20,22 +20,21 @@ class Exam(NamedTuple):
 
     batch: Batch
     """Samples that training uses."""
-    again: Tensor
-    """(batch, latent_size): a second latent for each label."""
+    again: Batch
+    """The same with other latents; of a translator, with the sources of other samples."""
     reference: Tensor
     """(N, d) real samples as `spread.coarse` gives them."""
     real_spread: float
     """Mean distance of two real samples of one class, in the same coordinates."""
-    heldout: Tensor | None = None
-    """(M, *shape) real samples that training never uses."""
-    heldout_label: Tensor | None = None
-    """(M,) their classes."""
+    heldout: Batch | None = None
+    """M real samples that training never uses, and what belongs to them."""
 
 
 def vital_signs(game: Game, exam: Exam) -> dict[str, float]:
     """Figures by name, at the game's point and without moving anything of it.
 
-    - `diversity`: mean distance of two generated samples of a class over that of real ones; towards 0 in collapse
+    - `diversity`: mean distance of two generated samples of a class (two translations) over that of real ones; towards
+      0 in collapse
     - `sample_distance`: energy distance between generated and real samples, relative to the real ones' own distances
     - `overlap`: probability that the discriminator ranks a training sample above a generated one, 1/2 to 1
     - `memorisation`: the same of a training sample above a held-out one; above 1/2 what it knows by heart
@@ -50,11 +49,12 @@ def vital_signs(game: Game, exam: Exam) -> dict[str, float]:
     with frozen(*game.players):
         generator, discriminator = _players(game)
         made = game.play(generator, batch)
-        fake = getattr(made, "images", made)
+        fake = _images(made)
         with torch.no_grad():
-            first, second = coarse(fake), coarse(generator(exam.again, batch.label))
-            real_logits, fake_logits = (_judged(discriminator, x, batch.label) for x in (batch.real, fake))
-            heldout = None if exam.heldout is None else _judged(discriminator, exam.heldout, exam.heldout_label)
+            first, second = coarse(fake), coarse(_images(game.play(generator, exam.again)))
+            real_logits, fake_logits = (_judged(game, discriminator, x, batch) for x in (batch.real, fake))
+            unknown = exam.heldout
+            heldout = None if unknown is None else _judged(game, discriminator, unknown.real, unknown)
         signal = _signal(game, discriminator, made, batch)
     found = {
         "overlap": separability(real_logits, fake_logits),
@@ -77,9 +77,14 @@ def _players(game: Game) -> tuple[Player, Player]:
     return at(game.generator, theta), at(game.discriminator, psi)
 
 
-def _judged(discriminator: Player, images: Tensor, label: Tensor | None) -> Tensor:
+def _images(made: Any) -> Tensor:
+    """The samples in what a task generates."""
+    return getattr(made, "images", made)
+
+
+def _judged(game: Game, discriminator: Player, images: Tensor, batch: Batch) -> Tensor:
     """(batch,): of several logits a sample (patches) the mean."""
-    return discriminator(images, label).reshape(len(images), -1).mean(1).float()
+    return game.judge(discriminator, batch)(images, batch.label).reshape(len(images), -1).mean(1).float()
 
 
 def _signal(game: Game, discriminator: Player, made: Any, batch: Batch) -> float:
@@ -89,5 +94,5 @@ def _signal(game: Game, discriminator: Player, made: Any, batch: Batch) -> float
         fake = made._replace(images=images) if hasattr(made, "images") else images
         return game.generator_loss(discriminator, fake, batch).loss.sum()
 
-    slope = torch.func.grad(loss)(getattr(made, "images", made))
+    slope = torch.func.grad(loss)(_images(made))
     return slope.flatten(1).norm(dim=1).mean().item()

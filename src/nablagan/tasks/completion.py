@@ -52,7 +52,7 @@ def completion(
 
     def generator_loss(discriminator: Any, fake: Completed, batch: Batch) -> Outcome:
         mask = mask_of(batch)
-        total, measures = adversary.persuaded(Conditioned(discriminator, mask), pair_of(fake, batch))
+        total, measures = adversary.persuaded(judge(discriminator, batch), pair_of(fake, batch))
         difference = (batch.real - fake.painted).abs()
         measures |= {"hole": mean_over(difference, mask), "known": mean_over(difference, 1 - mask)}
         total = total + hole * measures["hole"] + known * measures["known"]
@@ -65,9 +65,12 @@ def completion(
         return Outcome(total, measures)
 
     def discriminator_loss(discriminator: Any, fake: Completed, batch: Batch) -> Outcome:
-        return adversary.taught(Conditioned(discriminator, mask_of(batch)), pair_of(fake, batch))
+        return adversary.taught(judge(discriminator, batch), pair_of(fake, batch))
 
-    return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
+    def judge(discriminator: Any, batch: Batch) -> Conditioned:
+        return Conditioned(discriminator, mask_of(batch))
+
+    return Game(generator, discriminator, play, generator_loss, discriminator_loss, judge=judge, **options)
 
 
 class Completed(NamedTuple):

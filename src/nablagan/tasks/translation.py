@@ -40,7 +40,7 @@ def translation(
         return Translated(generator(source, batch.latent), others)
 
     def generator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
-        total, measures = adversary.persuaded(Conditioned(discriminator, source_of(batch)), pair_of(fake, batch))
+        total, measures = adversary.persuaded(judge(discriminator, batch), pair_of(fake, batch))
         difference = distance(batch.real, fake.images)
         measures["reconstruction"] = difference
         for other in fake.others:
@@ -49,9 +49,12 @@ def translation(
         return Outcome(total + reconstruction * difference, measures)
 
     def discriminator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
-        return adversary.taught(Conditioned(discriminator, source_of(batch)), pair_of(fake, batch))
+        return adversary.taught(judge(discriminator, batch), pair_of(fake, batch))
 
-    return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
+    def judge(discriminator: Any, batch: Batch) -> Conditioned:
+        return Conditioned(discriminator, source_of(batch))
+
+    return Game(generator, discriminator, play, generator_loss, discriminator_loss, judge=judge, **options)
 
 
 class Translated(NamedTuple):

@@ -18,7 +18,6 @@ from nablagan.optim import Balance, Balanced, Cosine, Step, Update
 from nablagan.optim.updates import norm
 from nablagan.penalties import lazily
 from nablagan.pure import seeded_draws
-from nablagan.tasks import generation
 from nablagan.training.checkpoint import Tensors
 from nablagan.training.ema import Averages
 from nablagan.training.engine import Engine
@@ -106,11 +105,9 @@ class State:
 
 def prepare(run: Run, shape: tuple[int, ...], classes: int, engine: Engine) -> State:
     """The state of a run at its start: players, game and optimisers, from the run's seed alone."""
-    labels = classes if run.conditional else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeded(run.seed, "weights").initial_seed())
-        generator = run.generator.build(shape, latent_size=run.latent_size, classes=labels, **run.generator.options)
-        discriminator = run.discriminator.build(shape, classes=labels, **run.discriminator.options)
+        generator, discriminator = run.new_generator(shape, classes), run.new_discriminator(shape, classes)
     players = [channels_last(player.to(engine.device, run.torch_dtype)) for player in (generator, discriminator)]
     rules = [setting.weight for setting in (*run.penalties, *run.generator_penalties)]
     balances = {rule: Balance(rule) for rule in rules if isinstance(rule, Balanced)}
@@ -137,7 +134,7 @@ def plain_game(state: State) -> Game:
     """
     if all(setting.every == 1 for setting in state.run.penalties):
         played = state.game
-        return Game(*played.players, played.play, played.generator_loss, played.discriminator_loss)
+        return Game(*played.players, played.play, played.generator_loss, played.discriminator_loss, judge=played.judge)
     return game_of(state.run, state.game.players, weights(state.run.penalties, state.balances), state.balances)
 
 
@@ -149,14 +146,11 @@ def game_of(
     **options: Any,
 ) -> Game:
     """The run's game between players, with these penalties of the discriminator; `options` go to Game."""
-    return generation(
-        *players,
-        loss=run.loss,
-        penalties=penalties,
-        augment=augmentation(run) if run.augmentations else None,
-        generator_penalties=weights(run.generator_penalties, balances),
-        **options,
-    )
+    if run.augmentations:
+        options["augment"] = augmentation(run)
+    if run.generator_penalties:
+        options["generator_penalties"] = weights(run.generator_penalties, balances)
+    return run.task.build(*players, loss=run.loss, penalties=penalties, **run.task.options, **options)
 
 
 def weights(settings: Iterable[PenaltySettings], balances: Mapping[Balanced, Balance]) -> dict[Any, Cosine | Balance]:
@@ -185,6 +179,7 @@ def sampler_of(run: Run, dataset: Dataset, engine: Engine) -> Sampler:
         engine.device,
         run.torch_dtype,
         run.holdout,
+        run.masks,
     )
 
 

@@ -81,18 +81,24 @@ def exam(state: State, dataset: Dataset, sampler: Sampler) -> Exam:
     order = torch.randperm(len(sampler.members), generator=draws).numpy()
     known = sampler.members[order]
     chosen, unknown = known[:EXAMINED], heldout(len(dataset), run.seed, min(run.holdout, EXAMINED))
-    latents = torch.randn(2, len(chosen), run.latent_size, generator=draws).to(sampler.device, sampler.dtype)
+    latents = torch.randn(2, len(chosen), max(run.latent_size, 1), generator=draws).to(sampler.device, sampler.dtype)
     uniform = torch.rand(len(chosen), DRAWS, generator=draws).to(sampler.device, sampler.dtype)
-    batch = Batch(sampler.real(chosen), latents[0], sampler.labels(chosen), augmentation=uniform)
+    batch = sampler.of_samples(chosen)._replace(latent=latents[0], augmentation=uniform)
+    again = batch._replace(latent=latents[1]) if run.task.generates else with_other_conditions(batch)
     reference = coarse(sampler.real(known[:REFERENCE]))
     return Exam(
         batch,
-        latents[1],
+        again,
         reference,
         spread_within_classes(dataset, known, sampler.labels(chosen)) or mean_distance(reference),
-        sampler.real(unknown) if len(unknown) else None,
-        sampler.labels(unknown) if len(unknown) else None,
+        sampler.of_samples(unknown) if len(unknown) else None,
     )
+
+
+def with_other_conditions(batch: Batch) -> Batch:
+    """The batch with each sample's source (or, for completion, the whole sample) taken from the next one."""
+    following = batch.rows(torch.arange(len(batch.real)).roll(-1))
+    return batch._replace(source=following.source) if batch.mask is None else following
 
 
 def spread_within_classes(dataset: Dataset, order: np.ndarray, labels: Tensor | None) -> float:

@@ -83,8 +83,7 @@ def load_generator(directory: Path, checkpoint: Path | None = None, half_life: i
 
 
 def _built(run: Run, shape: tuple[int, ...], classes: int, averages: dict[str, Tensor], prefix: str) -> nn.Module:
-    labels = classes if run.conditional else 0
-    generator = run.generator.build(shape, latent_size=run.latent_size, classes=labels, **run.generator.options)
+    generator = run.new_generator(shape, classes)
     generator.to(dtype=run.torch_dtype)
     forgo_bfloat16(generator)  # it saved time while training; what is kept are float32 weights
     generator.load_state_dict({k.removeprefix(prefix): v for k, v in averages.items() if k.startswith(prefix)})

@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from nablagan.data.augment import KINDS
+from nablagan.game import Game
 from nablagan.optim import Alternating, Balanced, Cosine, Update, constant
+from nablagan.tasks import generation
 from nablagan.types import InputError, Loss
 
 FORMAT = 1
@@ -41,6 +43,19 @@ class PlayerSettings:
 
     build: Callable[..., nn.Module]
     options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """A function of `tasks` that returns the game of two players, and what it is given beside loss and penalties."""
+
+    build: Callable[..., Game] = generation
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def generates(self) -> bool:
+        """Whether images are made of latents alone, not of other images."""
+        return self.build is generation
 
 
 @dataclass(frozen=True)
@@ -85,10 +100,14 @@ class Run:
     generator_penalties: tuple[PenaltySettings, ...] = ()
     augmentations: tuple[str, ...] = ()
     augmentation_probability: Cosine = NEVER
+    task: TaskSettings = TaskSettings()
+    masks: Callable[..., Any] | None = None
+    """For completion: `data.masks.Masks`, what draws the hole of each sample."""
     update: Callable[..., Update] = Alternating
     """(game, generator_optimizer, discriminator_optimizer) -> update; a class, or a function at the top level."""
     conditional: bool = False
     latent_size: int = 64
+    """0 for a translator without noise of its own."""
     batch_size: int = 64
     ema_half_lives: tuple[int, ...] = (10_000,)
     """In images; the first is the one that samples are drawn from."""
@@ -103,9 +122,16 @@ class Run:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        for name in ("images", "tick_images", "picture_images", "checkpoint_images", "latent_size", "batch_size"):
+        for name in ("images", "tick_images", "picture_images", "checkpoint_images", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}: give a number >= 1")
+        if self.latent_size < (least := int(self.task.generates)):
+            raise InputError(f"latent_size is {self.latent_size}: give a number >= {least}")
+        if not self.task.generates and (self.augmentations or self.generator_penalties):
+            raise InputError(
+                f"augmentations and penalties of the generator are for generation, not {self.task.build.__name__}: "
+                "leave them out"
+            )
         if self.keep_checkpoints < 1:
             raise InputError(f"keep_checkpoints is {self.keep_checkpoints}: at least 1 is needed to resume")
         for name in ("holdout", "probe_images", "audit_images"):
@@ -130,6 +156,19 @@ class Run:
             raise InputError("a penalty at every 0th step or less: give 1 or more")
         if any(setting.every != 1 for setting in self.generator_penalties):
             raise InputError("penalties of the generator are taken at each step: leave `every` at 1")
+
+    def new_generator(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """The generator of images (or points) of this shape, with weights drawn from torch's own generator."""
+        return self.generator.build(
+            shape, latent_size=self.latent_size, **self._labels(classes), **self.generator.options
+        )
+
+    def new_discriminator(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """The discriminator, likewise."""
+        return self.discriminator.build(shape, **self._labels(classes), **self.discriminator.options)
+
+    def _labels(self, classes: int) -> dict[str, int]:
+        return {"classes": classes} if self.conditional and classes else {}
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -214,6 +253,8 @@ def from_json(content: Mapping[str, Any]) -> Run:
                 "generator_penalties": _penalties(content.get("generator_penalties", ())),
                 "augmentations": tuple(content["augmentations"]),
                 "augmentation_probability": Cosine(**content["augmentation_probability"]),
+                "task": _task(content.get("task")),
+                "masks": None if content.get("masks") is None else _function(content["masks"]),
                 "update": resolve(content["update"]),
                 "ema_half_lives": tuple(content["ema_half_lives"]),
             }
@@ -229,6 +270,13 @@ def _data(content: Mapping[str, Any]) -> DataSettings:
 
 def _player(content: Mapping[str, Any]) -> PlayerSettings:
     return PlayerSettings(resolve(content["build"]), {k: _option(v) for k, v in content["options"].items()})
+
+
+def _task(content: Mapping[str, Any] | None) -> TaskSettings:
+    """Runs of before there were others are of generation."""
+    if content is None:
+        return TaskSettings()
+    return TaskSettings(resolve(content["build"]), {k: _option(v) for k, v in content["options"].items()})
 
 
 def _penalties(content: Any) -> tuple[PenaltySettings, ...]:
