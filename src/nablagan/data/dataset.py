@@ -23,6 +23,12 @@ class Dataset:
     """sha256 (hex) of the content and the policy: equal fingerprints mean equal samples in equal order."""
     description: dict[str, Any]
     """Plain JSON: source, policy, counts, conversions, bad files by reason."""
+    sources: np.ndarray | None = None
+    """uint8 (M, Cs, h, w): what a generator translates; of pairs, row i belongs to sample i."""
+    is_paired: bool = True
+    """False when the sources are a domain of their own, of any count and in any order."""
+    masks: np.ndarray | None = None
+    """uint8 (K, 1, h, w): 255 where pixels are missing, else 0; row i belongs to sample i when K is N."""
 
     def __len__(self) -> int:
         return len(self.samples)
