@@ -94,7 +94,7 @@ def test_mixtures_are_the_same_every_time():
     [
         ("digit", "builtin:digit is unknown; did you mean builtin:digits"),
         ("", "there are builtin:digits, builtin:digits-heldout"),
-        ("moons", "builtin:moons is unknown; there are"),
+        ("wxyz", "builtin:wxyz is unknown; there are"),
     ],
 )
 def test_unknown_names(name, words):

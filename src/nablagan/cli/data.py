@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="where contact-sheet.png goes (default: below the cache)")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "examples:\n  nablagan data builtin:digits --out .\n  nablagan data photos/ --resolution 64 --json"
+    parser.epilog = (
+        "examples:\n  nablagan data builtin:digits --out .\n  nablagan data photos/ --resolution 64 --json\n"
+        "  nablagan data builtin:glyphs --out ."
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -96,6 +99,11 @@ def _lines(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "split" in report:
         yield "split", report["split"]
     yield "shape", " x ".join(map(str, report["shape"]))
+    if "source_shape" in report:
+        kind = "a source for each sample" if report["is_paired"] else "not paired"
+        yield "sources", f"{report['source_count']:,} of {' x '.join(map(str, report['source_shape']))}, {kind}"
+    if "mask_count" in report:
+        yield "masks", f"{report['mask_count']:,}"
     if policy:
         yield "fit", f"{policy['fit']} ({policy['reason']})"
         yield "sizes found", _counts(report["sizes"])

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from nablagan.data.dataset import Dataset
-from nablagan.data.fitting import fit_block
+from nablagan.data.fitting import fit_block, with_channels
 from nablagan.data.hashing import blocks
 from nablagan.data.pictures import picture_grid, scatter_picture
 from nablagan.data.policy import Policy
@@ -29,6 +29,8 @@ def audit(dataset: Dataset) -> dict[str, Any]:
     report = dict(dataset.description)
     report["duplicates"] = _duplicates(dataset)
     report["mean"], report["standard_deviation"] = _moments(dataset)
+    if dataset.sources is not None:
+        report["source_near_constant"] = _near_constant(dataset.sources)
     if dataset.is_images:
         report["near_constant"] = _near_constant(dataset.samples)
     report["warnings"] = _warnings(report)
@@ -36,19 +38,58 @@ def audit(dataset: Dataset) -> dict[str, Any]:
 
 
 def contact_sheet(dataset: Dataset, columns: int = 12, rows: int = 8) -> Image.Image:
-    """One picture of samples from all over the data set: a titled row a class (20 at most), or points."""
+    """One picture of samples from all over the data set: a titled row a class (20 at most), or points.
+
+    A source stands to the left of its sample; sources that are no pairs come in rows of their own. Of a data set with
+    masks the missing part is grey.
+    """
     if not dataset.is_images:
         return scatter_picture(dataset.samples[_spread(len(dataset), 5000)])
+    if dataset.sources is not None and not dataset.is_paired:
+        return _sheet_of_domains(dataset.sources, dataset.samples, columns, rows)
     if dataset.labels is None:
         chosen = _spread(len(dataset), columns * rows)
-        return picture_grid(_small(dataset.samples[chosen]), columns)
+        return picture_grid(_small(_shown(dataset, chosen)), columns)
     shown = [np.flatnonzero(dataset.labels == index) for index in range(min(len(dataset.classes), SHEET_CLASSES))]
-    cells = np.full((len(shown), columns, *dataset.shape), 255, np.uint8)
+    cells = np.full((len(shown), columns, *_shown(dataset, shown[0][:1]).shape[1:]), 255, np.uint8)
     for row, members in enumerate(shown):
         chosen = members[_spread(len(members), columns)]
-        cells[row, : len(chosen)] = dataset.samples[chosen]
+        cells[row, : len(chosen)] = _shown(dataset, chosen)
     titles = dataset.classes[: len(shown)]
-    return picture_grid(_small(cells.reshape(-1, *dataset.shape)), columns, titles)
+    return picture_grid(_small(cells.reshape(-1, *cells.shape[2:])), columns, titles)
+
+
+def _shown(dataset: Dataset, chosen: np.ndarray) -> np.ndarray:
+    """uint8 (n, C, H, W) of samples for people: their sources left of them, their masks over them."""
+    pictures = [dataset.samples[chosen]]
+    if dataset.sources is not None:
+        pictures.insert(0, dataset.sources[chosen])
+    if dataset.masks is not None:
+        masks = dataset.masks[chosen if len(dataset.masks) == len(dataset) else chosen % len(dataset.masks)]
+        pictures.append(np.where(masks > 127, np.uint8(128), dataset.samples[chosen]))
+    if len(pictures) == 1:
+        return pictures[0]
+    colours = 3 if max(map(_shown_channels, pictures)) == 3 else 1
+    return np.concatenate([with_channels(one[:, : _shown_channels(one)], colours) for one in pictures], axis=3)
+
+
+def _shown_channels(images: np.ndarray) -> int:
+    return 3 if images.shape[1] >= 3 else 1
+
+
+def _sheet_of_domains(sources: np.ndarray, samples: np.ndarray, columns: int, rows: int) -> Image.Image:
+    """Half of the rows are sources, the others samples, brought to one size."""
+    count = columns * max(1, rows // 2)
+    chosen = [images[_spread(len(images), count)] for images in (sources, samples)]
+    colours = 3 if max(map(_shown_channels, chosen)) == 3 else 1
+    size = Policy(samples.shape[2], samples.shape[3], colours, "pad", "contact sheet")
+    cells, titles = [], []
+    for title, images in zip(("source", "sample"), chosen, strict=True):
+        missing = -len(images) % columns
+        fitted = fit_block(images[:, : _shown_channels(images)], size)
+        cells += [fitted, np.full((missing, *fitted.shape[1:]), 255, np.uint8)]
+        titles += [title] * ((len(images) + missing) // columns)
+    return picture_grid(_small(np.concatenate(cells)), columns, titles)
 
 
 def _duplicates(dataset: Dataset) -> dict[str, Any]:
@@ -102,6 +143,8 @@ def _warnings(report: dict[str, Any]) -> list[str]:
         found.append(f"{report['duplicates']['with_another_label']} copies carry another label")
     if report.get("near_constant", {}).get("count"):
         found.append(f"{report['near_constant']['count']} images are of nearly one shade")
+    if report.get("source_near_constant", {}).get("count"):
+        found.append(f"{report['source_near_constant']['count']} sources are of nearly one shade")
     if report["bad_count"]:
         found.append(f"{report['bad_count']} files could not be used")
     enlarged = Counter(report["converted"])["enlarged"]

@@ -36,7 +36,7 @@ def fit_picture(picture: Image.Image, policy: Policy) -> np.ndarray:
 
 def fit_block(images: np.ndarray, policy: Policy) -> np.ndarray:
     """uint8 (n, policy channels, policy height, policy width) of equal images uint8 (n, c, h, w)."""
-    images = _with_channels(images, policy.channels)
+    images = with_channels(images, policy.channels)
     count, channels, height, width = images.shape
     if (height, width) == (policy.height, policy.width):
         return np.ascontiguousarray(images)
@@ -92,11 +92,12 @@ def _inside(width: int, height: int, new_width: int, new_height: int, scale: flo
 _PLACEMENTS = {"crop": _crop, "pad": _pad, "stretch": _stretch, "border": _border}
 
 
-def _with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """uint8 (n, channels, h, w) of images of 1 or 3 channels; the luma of ITU-R 601 where colour turns grey."""
     if images.shape[1] == channels:
         return images
     if images.shape[1] == 1:
         return np.repeat(images, channels, axis=1)
     assert (images.shape[1], channels) == (3, 1), "the policy allows no other change"
-    weights = np.array([299, 587, 114], np.uint32).reshape(1, 3, 1, 1)  # ITU-R 601 luma, as Pillow's mode L
+    weights = np.array([299, 587, 114], np.uint32).reshape(1, 3, 1, 1)  # as Pillow's mode L
     return (((images * weights).sum(axis=1, keepdims=True) + 500) // 1000).astype(np.uint8)

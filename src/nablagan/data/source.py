@@ -3,9 +3,10 @@
 import difflib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from nablagan.data import array_files, builtin, idx, images, listing
+from nablagan.data import array_files, builtin, edges, idx, images, listing
 from nablagan.data.cache import cache_directory
 from nablagan.data.dataset import Dataset
 from nablagan.data.policy import Request, checked_request
@@ -26,6 +27,7 @@ def open_dataset(
 ) -> Dataset:
     """The data set called `spec`: `builtin:NAME`, a folder or zip of images, .npy, .npz, or IDX files.
 
+    `edges:SPEC` is any of these with the edge map of each image as its source.
     resolution: side, or (height, width); channels: 1 or 3; fit: crop, pad, stretch or border; None chooses.
     cache: directory for decoded images, default $NABLAGAN_CACHE or ~/.cache/nablagan. limit_bad: the part of
     files that may be unusable. progress(done, total, text) is called from the calling thread.
@@ -36,7 +38,10 @@ def open_dataset(
         raise InputError(f"limit_bad {limit_bad} must be a part in [0, 1], such as 0.01")
     name, directory = os.fspath(spec), cache_directory(cache)
     if name.startswith(builtin.PREFIX):
-        return builtin.open_builtin(name.removeprefix(builtin.PREFIX), request, directory)
+        return builtin.open_builtin(name.removeprefix(builtin.PREFIX), request, directory, progress)
+    if name.startswith(edges.PREFIX):
+        inner = open_dataset(name.removeprefix(edges.PREFIX), resolution, channels, fit, cache, limit_bad, progress)
+        return edges.edge_pairs(replace(inner, name=f"{inner.name}-edges"), directory, progress)
     path = _existing(name)
     if path.is_dir() and (idx_images := idx.idx_images_of(path)):
         return idx.open_idx(idx_images, request, directory)
