@@ -6,7 +6,7 @@ A new one is complete with its row here; the tests of each kind compare these li
 from torch import nn
 
 from nablagan import losses, optim, penalties
-from nablagan.players import conditional, dcgan, layers, mlp, patch, r3gan, resnet, unet
+from nablagan.players import conditional, dcgan, fourier, gated, layers, mlp, partial, patch, r3gan, resnet, unet
 
 LOSSES = (
     losses.minimax,
@@ -94,6 +94,9 @@ CONDITIONAL_GENERATORS = {
     "unet-instance": (unet, {"normalisation": conditional.instance_norm, "output": conditional.bounded}),
     "resnet": (resnet, {}),
     "resnet-plain": (resnet, {"normalisation": conditional.without, "blocks": 1}),
+    "fourier": (fourier, {"blocks": 2}),
+    "gated": (gated, {}),
+    "partial": (partial, {}),
 }
 """name -> (module, options): `(source, latent) -> images` at any height and width."""
 

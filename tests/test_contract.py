@@ -179,6 +179,17 @@ SIGNATURES = {
         "shape, source_shape=None, latent_size=0, size='small', widths=None, blocks=None, normalisation, output, "
         "bfloat16_stages=0"
     ),
+    "players.fourier.generator": (
+        "shape, source_shape=None, latent_size=0, size='small', widths=None, blocks=None, global_ratio=0.75, "
+        "normalisation, output, bfloat16_stages=0"
+    ),
+    "players.fourier.transform": "x, basis=None",
+    "players.gated.generator": (
+        "shape, source_shape=None, latent_size=0, size='small', widths=None, normalisation, output, bfloat16_stages=0"
+    ),
+    "players.partial.generator": (
+        "shape, source_shape, latent_size=0, size='small', widths=None, normalisation, output, bfloat16_stages=0"
+    ),
     "players.patch.discriminator": (
         "shape, classes=0, source_shape=None, size='small', layers=3, scales=1, widths=None, normalisation, "
         "bfloat16_stages=0"

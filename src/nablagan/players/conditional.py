@@ -116,12 +116,14 @@ class Modulation(nn.Module):
 
 
 class Stage(nn.Module):
-    """block, normalisation, modulation by the latent, leaky ReLU."""
+    """Convolution, normalisation, modulation by the latent, leaky ReLU."""
 
-    def __init__(self, block: nn.Module, width: int, normalisation: Normalisation, latent_size: int = 0) -> None:
+    def __init__(
+        self, inputs: int, width: int, kernel: int, stride: int, normalisation: Normalisation, latent_size: int = 0
+    ) -> None:
         super().__init__()
-        self.block, self.normalisation = block, normalisation(width)
-        self.modulation = Modulation(latent_size, width)
+        self.block = layers.Convolution(inputs, width, kernel, stride=stride, gain=layers.LEAKY_RELU_GAIN)
+        self.normalisation, self.modulation = normalisation(width), Modulation(latent_size, width)
 
     def forward(self, x: Tensor, latent: Tensor | None = None) -> Tensor:
         return layers.leaky_relu(self.modulation(self.normalisation(self.block(x)), latent))

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d
 
 from nablagan.players import conditional
 from nablagan.players.conditional import Normalisation, Stage
-from nablagan.players.layers import LEAKY_RELU_GAIN, Convolution, LabelEmbedding, check_widths, size_named
+from nablagan.players.layers import Convolution, LabelEmbedding, check_widths, size_named
 from nablagan.players.precision import Staged
 from nablagan.types import InputError
 
@@ -31,7 +31,7 @@ class Scale(Staged):
         strides = [2] * (len(widths) - 1) + [1]
         norms = [conditional.without] + [normalisation] * (len(widths) - 1)
         self.stages = nn.ModuleList(
-            Stage(Convolution(inputs, width, 4, stride=stride, gain=LEAKY_RELU_GAIN), width, norm)
+            Stage(inputs, width, 4, stride, norm)
             for (inputs, width), stride, norm in zip(pairwise([channels, *widths]), strides, norms, strict=True)
         )
         self.embedding = LabelEmbedding(classes, widths[-1]) if classes else None

@@ -4,7 +4,7 @@
 # padded with zeros, and outputs are linear.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from nablagan.types import InputError
 
 BLOCKS = {"tiny": 2, "small": 4, "base": 9}
 """Residual blocks at the lowest resolution."""
+MakeBlock = Callable[[int, int, Normalisation, int], nn.Module]
+"""(width, blocks, normalisation, latent_size) -> one of the blocks, a module (x, latent) -> (batch, width, h, w)."""
 
 
 class ResidualBlock(nn.Module):
@@ -26,9 +28,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int, blocks: int, normalisation: Normalisation, latent_size: int) -> None:
         super().__init__()
-        gain = layers.LEAKY_RELU_GAIN
-        first = layers.Convolution(width, width, 3, gain=gain)
-        self.first = Stage(first, width, normalisation, latent_size)
+        self.first = Stage(width, width, 3, 1, normalisation, latent_size)
         self.second = layers.Convolution(width, width, 3, gain=blocks**-0.5)
 
     def forward(self, x: Tensor, latent: Tensor | None = None) -> Tensor:
@@ -47,25 +47,19 @@ class Generator(ConditionalGenerator):
         normalisation: Normalisation,
         output: Output,
         bfloat16_stages: int,
+        block: MakeBlock = ResidualBlock,
     ) -> None:
         super().__init__(channels[1], latent_size, 2 ** (len(widths) - 1), output, len(widths), bfloat16_stages)
-        gain, lowest = layers.LEAKY_RELU_GAIN, widths[0]
+        lowest, before = widths[0], blocks // 2
         self.down = nn.ModuleList(
-            [Stage(layers.Convolution(channels[1], widths[-1], 7, gain=gain), widths[-1], normalisation)]
-            + [
-                Stage(layers.Convolution(above, width, 4, stride=2, gain=gain), width, normalisation)
-                for above, width in pairwise(widths[::-1])
-            ]
+            [Stage(channels[1], widths[-1], 7, 1, normalisation)]
+            + [Stage(above, width, 4, 2, normalisation) for above, width in pairwise(widths[::-1])]
         )
-        before = blocks // 2
-        self.before = nn.ModuleList(ResidualBlock(lowest, blocks, normalisation, 0) for _ in range(before))
-        self.after = nn.ModuleList(
-            ResidualBlock(lowest, blocks, normalisation, latent_size) for _ in range(blocks - before)
-        )
+        self.before = nn.ModuleList(block(lowest, blocks, normalisation, 0) for _ in range(before))
+        self.after = nn.ModuleList(block(lowest, blocks, normalisation, latent_size) for _ in range(blocks - before))
         self.start = Modulation(latent_size, lowest)
         self.up = nn.ModuleList(
-            Stage(layers.Convolution(below, width, 3, gain=gain), width, normalisation, latent_size)
-            for below, width in pairwise(widths)
+            Stage(below, width, 3, 1, normalisation, latent_size) for below, width in pairwise(widths)
         )
         self.out = layers.Convolution(widths[-1], channels[0], 7)
 
@@ -76,7 +70,7 @@ class Generator(ConditionalGenerator):
             x = stage(self.entering(x, len(self.down) - 1 - number))
             found.append(x)
         for block in self.before:
-            x = block(x)
+            x = block(x, None)
             found.append(x)
         return found
 
@@ -115,8 +109,14 @@ def generator(
     channels = conditional.channels_of(shape, source_shape, "players.resnet")
     if widths is None:
         widths = conditional.widths_of(size, min(conditional.halvings_of(shape), 2) + 1)
+    blocks = block_count(size, blocks)
+    widths = layers.check_widths(widths, max(len(widths), 1))
+    return Generator(channels, latent_size, widths, blocks, normalisation, output, bfloat16_stages)
+
+
+def block_count(size: str, blocks: int | None) -> int:
+    """The number given, else that of the size. InputError for a negative one."""
     blocks = layers.size_named(size, BLOCKS) if blocks is None else blocks
     if blocks < 0:
         raise InputError(f"blocks={blocks}: give 0 or more")
-    widths = layers.check_widths(widths, max(len(widths), 1))
-    return Generator(channels, latent_size, widths, blocks, normalisation, output, bfloat16_stages)
+    return blocks

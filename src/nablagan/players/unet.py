@@ -4,7 +4,7 @@
 # dropout (a latent makes outputs differ), and outputs are linear.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -13,6 +13,9 @@ from torch.nn.functional import interpolate
 
 from nablagan.players import conditional, layers
 from nablagan.players.conditional import ConditionalGenerator, Normalisation, Output, Stage
+
+MakeStage = Callable[[int, int, int, int, Normalisation, int], nn.Module]
+"""(inputs, width, kernel, stride, normalisation, latent_size) -> a module (x, latent) -> (batch, width, h, w)."""
 
 
 class Generator(ConditionalGenerator):
@@ -26,20 +29,16 @@ class Generator(ConditionalGenerator):
         normalisation: Normalisation,
         output: Output,
         bfloat16_stages: int,
+        stage: MakeStage = Stage,
     ) -> None:
         super().__init__(channels[1], latent_size, 2 ** (len(widths) - 1), output, len(widths), bfloat16_stages)
-        gain = layers.LEAKY_RELU_GAIN
         self.down = nn.ModuleList(
-            [Stage(layers.Convolution(channels[1], widths[-1], 3, gain=gain), widths[-1], normalisation)]
-            + [
-                Stage(layers.Convolution(above, width, 4, stride=2, gain=gain), width, normalisation)
-                for above, width in pairwise(widths[::-1])
-            ]
+            [stage(channels[1], widths[-1], 3, 1, normalisation, 0)]
+            + [stage(above, width, 4, 2, normalisation, 0) for above, width in pairwise(widths[::-1])]
         )
         joined = [widths[0], *(below + width for below, width in pairwise(widths))]
         self.up = nn.ModuleList(
-            Stage(layers.Convolution(inputs, width, 3, gain=gain), width, normalisation, latent_size)
-            for inputs, width in zip(joined, widths, strict=True)
+            stage(inputs, width, 3, 1, normalisation, latent_size) for inputs, width in zip(joined, widths, strict=True)
         )
         self.out = layers.Convolution(widths[-1], channels[0], 3)
 
@@ -47,7 +46,7 @@ class Generator(ConditionalGenerator):
         """One map a resolution."""
         found, x = [], source
         for number, stage in enumerate(self.down):
-            x = stage(self.entering(x, len(self.down) - 1 - number))
+            x = stage(self.entering(x, len(self.down) - 1 - number), None)
             found.append(x)
         return found
 
@@ -83,7 +82,12 @@ def generator(
     (torch.Size([2, 3, 37, 53]), 4)
     """
     channels = conditional.channels_of(shape, source_shape, "players.unet")
+    widths = widths_for(shape, size, widths)
+    return Generator(channels, latent_size, widths, normalisation, output, bfloat16_stages)
+
+
+def widths_for(shape: Sequence[int], size: str, widths: Sequence[int] | None) -> tuple[int, ...]:
+    """The widths given, else those of the size with the depth that the shape allows; InputError for none or 0."""
     if widths is None:
         widths = conditional.widths_of(size, conditional.halvings_of(shape) + 1)
-    widths = layers.check_widths(widths, max(len(widths), 1))
-    return Generator(channels, latent_size, widths, normalisation, output, bfloat16_stages)
+    return layers.check_widths(widths, max(len(widths), 1))
