@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from nablagan.training.session import Result
 
 HELP = "train a generator and a discriminator, and write a report of what happened"
-RECIPES = ("default", "strided", "r3gan", "points", "dcgan", "wgan_gp", "hinge_spectral")
+GENERATION = ("default", "strided", "r3gan", "points", "dcgan", "wgan_gp", "hinge_spectral")
+TRANSLATION = ("translate", "pix2pix", "cyclegan", "cut", "regression")
+RECIPES = (*GENERATION, *TRANSLATION, "complete", "filling")
 EPILOG = """recipes:
   default   points for 2-D points; for images strided on a CPU, r3gan on a GPU
   strided   plain strided convolutions with the R3GAN objective: the most after equal time on a CPU
   r3gan     R3GAN as published: residual grouped convolutions, all schedules
   points    multilayer players for builtin:ring, builtin:grid and your own (N, 2) arrays
   dcgan, wgan_gp, hinge_spectral   what others publish, to compare with (nablagan compare)
+  translate   images to images, in pairs or (--unpaired) between two sets (docs/translation.md)
+  pix2pix, cyclegan, cut, regression   what others publish, and no adversary at all, to compare with
+  complete    images with holes to whole images (docs/completion.md); filling: the same without an adversary
 
 examples:
   nablagan train                                       real digits, three minutes on two cores
@@ -32,6 +37,9 @@ examples:
   nablagan train --data photos/ --gamma auto           the penalties' weight sets itself (docs/gamma.md)
   nablagan train --data train-images-idx3-ubyte.gz --unconditional --images 300k
   nablagan train r3gan --data photos.zip --images 5M --device cuda --out runs/photos
+  nablagan train translate --data builtin:glyphs       letters without serifs to letters with
+  nablagan train translate --data maps/ --unpaired     folders maps/A and maps/B, in no order
+  nablagan train complete --data photos/ --resolution 64
   nablagan train --out runs/photos ...                 the same command again goes on where it stopped
   nablagan train --evaluate-every 50k --best coverage  measure the samples meanwhile and keep the best checkpoint
   nablagan train --init-from runs/photos --data more/  a new run that begins with the players of another

@@ -102,7 +102,7 @@ class Run:
     augmentation_probability: Cosine = NEVER
     task: TaskSettings = TaskSettings()
     masks: Callable[..., Any] | None = None
-    """For completion: `data.masks.Masks`, what draws the hole of each sample."""
+    """For completion: (random, height, width) -> what is missing, a function of `data.masks`."""
     update: Callable[..., Update] = Alternating
     """(game, generator_optimizer, discriminator_optimizer) -> update; a class, or a function at the top level."""
     conditional: bool = False
