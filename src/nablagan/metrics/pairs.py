@@ -67,7 +67,7 @@ def ssim(first: Images, second: Images, mask: Images | None = None) -> Tensor:
 
 def unit_range(images: Images) -> Tensor:
     """float64 (n, C, h, w) in [0, 1] of uint8, uint16, or floats in [-1, 1]. InputError for anything else."""
-    values = torch.as_tensor(np.ascontiguousarray(images) if isinstance(images, np.ndarray) else images)
+    values = torch.as_tensor(np.array(images) if isinstance(images, np.ndarray) else images)
     if values.ndim != 4 or not values.numel():
         raise InputError(f"images have shape {tuple(values.shape)}; give (n, channels, height, width), all above 0")
     if values.dtype in _LEVELS:
