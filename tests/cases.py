@@ -6,7 +6,7 @@ A new one is complete with its row here; the tests of each kind compare these li
 from torch import nn
 
 from nablagan import losses, optim, penalties
-from nablagan.players import dcgan, layers, mlp, r3gan
+from nablagan.players import conditional, dcgan, layers, mlp, patch, r3gan, resnet, unet
 
 LOSSES = (
     losses.minimax,
@@ -88,6 +88,20 @@ PLAYERS = {
     "r3gan-deep": (r3gan, {"depth": 3, "group_size": 8}, {"depth": 1, "group_size": 32}),
 }
 """name -> (module, options of the generator, options of the discriminator)."""
+
+CONDITIONAL_GENERATORS = {
+    "unet": (unet, {}),
+    "unet-instance": (unet, {"normalisation": conditional.instance_norm, "output": conditional.bounded}),
+    "resnet": (resnet, {}),
+    "resnet-plain": (resnet, {"normalisation": conditional.without, "blocks": 1}),
+}
+"""name -> (module, options): `(source, latent) -> images` at any height and width."""
+
+CONDITIONAL_DISCRIMINATORS = {
+    "patch": (patch, {"layers": 2}),
+    "patch-scales": (patch, {"layers": 1, "scales": 3, "normalisation": conditional.instance_norm}),
+}
+"""name -> (module, options): `(images with their source, label) -> logits (batch, patches)`."""
 
 
 def name_of(case) -> str:

@@ -180,6 +180,18 @@ SIGNATURES = {
     "players.r3gan.discriminator": (
         "shape, classes=0, size='small', widths=None, depth=2, group_size=16, bfloat16_stages=0"
     ),
+    "players.unet.generator": (
+        "shape, source_shape=None, latent_size=0, size='small', widths=None, normalisation, output, bfloat16_stages=0"
+    ),
+    "players.resnet.generator": (
+        "shape, source_shape=None, latent_size=0, size='small', widths=None, blocks=None, normalisation, output, "
+        "bfloat16_stages=0"
+    ),
+    "players.patch.discriminator": (
+        "shape, classes=0, source_shape=None, size='small', layers=3, scales=1, widths=None, normalisation, "
+        "bfloat16_stages=0"
+    ),
+    "players.patch.receptive_field": "layers",
 }
 
 

@@ -9,7 +9,8 @@ from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nablagan.penalties import Remembering, name_of, names_of
-from nablagan.types import Discriminator, InputError, Loss, Outcome, Pair, Penalty
+from nablagan.penalties.judging import of_rows
+from nablagan.types import Discriminator, InputError, Loss, Outcome, Pair, Penalty, PlayerLosses
 
 Weight = float | Callable[[int], float]
 """A weight, or a function of the images seen that gives it."""
@@ -40,7 +41,7 @@ def discriminator_objective(
     if penalties:
         judge = Remembering(judge)
     real_logits = _judged(judge, pair.real, pair.label)
-    critic = judge if real_logits.ndim == 1 else Averaged(judge)
+    critic = Averaged(judge) if real_logits.ndim > 1 and isinstance(judge, Remembering) else judge
     # Before the loss: what a penalty puts off to the backward pass is then done when most of the loss's graph is gone.
     values = [penalty(critic, pair) for penalty in penalties]
     fake_logits = _judged(judge, pair.fake, pair.label)
@@ -52,14 +53,51 @@ def discriminator_objective(
     return Outcome(total, measures)
 
 
-class Averaged:
+class MeanLogit:
     """A discriminator with several logits for a sample, as one that gives their mean, (batch,)."""
 
     def __init__(self, discriminator: Discriminator) -> None:
-        self.discriminator = discriminator.discriminator if isinstance(discriminator, Remembering) else discriminator
+        self.discriminator = discriminator
 
     def __call__(self, images: Tensor, label: Tensor | None) -> Tensor:
         return self.discriminator(images, label).flatten(1).mean(1)
+
+    def rows(self, indices: Tensor) -> "MeanLogit":
+        """The same for samples that are the given rows of the batch."""
+        return MeanLogit(of_rows(self.discriminator, indices))
+
+
+class Averaged(Remembering):
+    """`MeanLogit` of a discriminator that remembers: a penalty and the loss share its passes."""
+
+    def __init__(self, memory: Remembering) -> None:
+        super().__init__(MeanLogit(memory.discriminator))
+        self._memory = memory
+
+    def _judge(self, images: Tensor, label: Tensor | None) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor]]]:
+        logits, pullback = self._memory._judge(images, label)
+        part = logits.flatten(1).shape[1]
+
+        def averaged(cotangent: Tensor) -> tuple[Tensor]:
+            each = (cotangent / part).view(-1, *[1] * (logits.ndim - 1))
+            return pullback(each.expand_as(logits))
+
+        return logits.flatten(1).mean(1), averaged
+
+
+def patchwise(loss: Loss) -> Loss:
+    """The loss of logits (batch, ...): the mean over a sample's patches, (batch,), real and fake paired by place.
+
+    The function returned raises InputError for logits of two shapes.
+    """
+
+    def by_patch(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
+        if real_logits.shape != fake_logits.shape:
+            raise InputError(f"real logits {tuple(real_logits.shape)}, fake {tuple(fake_logits.shape)}: shapes differ")
+        losses = loss(real_logits.flatten(), fake_logits.flatten())
+        return PlayerLosses(*(value.reshape(len(real_logits), -1).mean(1) for value in losses))
+
+    return by_patch
 
 
 def weight_at(weight: Weight, images_seen: int) -> float:

@@ -26,11 +26,13 @@ class Batch(NamedTuple):
     label: Tensor | None = None
     """(batch,) class indices, shared by the real and the generated sample of each pair."""
     mask: Tensor | None = None
-    """(batch, 1, height, width), for completion."""
+    """(batch, 1, height, width), for completion: 1 where a pixel is missing, 0 where it is known."""
     augmentation: Tensor | None = None
     """(batch, draws) uniform draws in [0, 1) for the discriminator's augmentation."""
     images_seen: int = 0
     """Real images shown to the discriminator before this batch."""
+    source: Tensor | None = None
+    """(batch, source_channels, h, w) images in [-1, 1] to be translated; of the same rows as `real` if in pairs."""
 
     def rows(self, selection: Any) -> Batch:
         """The batch of some of its samples: each tensor indexed alike, by a slice or by indices (k,)."""

@@ -8,9 +8,16 @@ from torch import Tensor, nn
 
 from nablagan.game import detached
 from nablagan.interface.normalisation import GradientNormalisation
-from nablagan.objectives import Weight, check_penalties, discriminator_objective, generator_objective, weight_at
+from nablagan.objectives import (
+    Weight,
+    check_penalties,
+    discriminator_objective,
+    generator_objective,
+    patchwise,
+    weight_at,
+)
 from nablagan.pure import places
-from nablagan.types import InputError, Loss, Pair, Penalty, PlayerLosses
+from nablagan.types import InputError, Loss, Pair, Penalty
 
 Call = Callable[[nn.Module, Tensor, Tensor | None], Tensor]
 """(discriminator, images, label) -> logits (batch, ...)."""
@@ -73,7 +80,7 @@ class AdversarialTerm:
             raise InputError(f"start is {start}: give the number of images that the discriminator learns from alone")
         self.penalties = dict(penalties or {})
         check_penalties(self.penalties, discriminator, "discriminator")
-        self.discriminator, self.loss, self.weight, self.start = discriminator, _by_patch(loss), weight, start
+        self.discriminator, self.loss, self.weight, self.start = discriminator, patchwise(loss), weight, start
         self.normalisation, self.call = normalisation, call
         self.images_seen = 0
         """Real images that the discriminator has been trained on through this term."""
@@ -198,18 +205,6 @@ class _Called(nn.Module):
 
     def forward(self, images: Tensor, label: Tensor | None) -> Tensor:
         return self.call(self.discriminator, images, label)
-
-
-def _by_patch(loss: Loss) -> Loss:
-    """The loss of logits (batch, ...): the mean over a sample's patches, (batch,), real and fake paired by place."""
-
-    def by_patch(real_logits: Tensor, fake_logits: Tensor) -> PlayerLosses:
-        if real_logits.shape != fake_logits.shape:
-            raise InputError(f"real logits {tuple(real_logits.shape)}, fake {tuple(fake_logits.shape)}: shapes differ")
-        losses = loss(real_logits.flatten(), fake_logits.flatten())
-        return PlayerLosses(*(value.reshape(len(real_logits), -1).mean(1) for value in losses))
-
-    return by_patch
 
 
 def _check_pair(real: Tensor, fake: Tensor) -> None:

@@ -1,0 +1,89 @@
+"""A U-Net from a source to an image (Ronneberger et al. 2015; Isola et al. 2017, section 3.2.1).
+
+# Unlike the papers: normalisation couples no samples, upsampling repeats pixels before a 3x3 convolution, there is no
+# dropout (a latent makes outputs differ), and outputs are linear.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from nablagan.players import conditional, layers
+from nablagan.players.conditional import ConditionalGenerator, Normalisation, Output, Stage
+
+
+class Generator(ConditionalGenerator):
+    """(source, latent) -> images: strided convolutions down, nearest upsampling up, joined to the map of each size."""
+
+    def __init__(
+        self,
+        channels: tuple[int, int],
+        latent_size: int,
+        widths: tuple[int, ...],
+        normalisation: Normalisation,
+        output: Output,
+        bfloat16_stages: int,
+    ) -> None:
+        super().__init__(channels[1], latent_size, 2 ** (len(widths) - 1), output, len(widths), bfloat16_stages)
+        gain = layers.LEAKY_RELU_GAIN
+        self.down = nn.ModuleList(
+            [Stage(layers.Convolution(channels[1], widths[-1], 3, gain=gain), widths[-1], normalisation)]
+            + [
+                Stage(layers.Convolution(above, width, 4, stride=2, gain=gain), width, normalisation)
+                for above, width in pairwise(widths[::-1])
+            ]
+        )
+        joined = [widths[0], *(below + width for below, width in pairwise(widths))]
+        self.up = nn.ModuleList(
+            Stage(layers.Convolution(inputs, width, 3, gain=gain), width, normalisation, latent_size)
+            for inputs, width in zip(joined, widths, strict=True)
+        )
+        self.out = layers.Convolution(widths[-1], channels[0], 3)
+
+    def maps(self, source: Tensor) -> list[Tensor]:
+        """One map a resolution."""
+        found, x = [], source
+        for number, stage in enumerate(self.down):
+            x = stage(self.entering(x, len(self.down) - 1 - number))
+            found.append(x)
+        return found
+
+    def image(self, source: Tensor, maps: list[Tensor], latent: Tensor | None) -> Tensor:
+        """The decoder's."""
+        x = self.up[0](maps[-1], latent)
+        for number, (stage, skip) in enumerate(zip(self.up[1:], maps[-2::-1], strict=True), 1):
+            raised = interpolate(self.entering(x, number), scale_factor=2.0, mode="nearest")
+            x = stage(torch.cat([raised, skip], dim=1), latent)
+        return self.out(x.to(self.masters))
+
+
+def generator(
+    shape: Sequence[int],
+    source_shape: Sequence[int] | None = None,
+    latent_size: int = 0,
+    size: str = "small",
+    widths: Sequence[int] | None = None,
+    normalisation: Normalisation = layers.PixelNorm,
+    output: Output = conditional.unbounded,
+    bfloat16_stages: int = 0,
+) -> Generator:
+    """A U-Net from sources (batch, sources, h, w) to images (batch, channels, h, w), at any height and width.
+
+    Depth follows from `shape` (channels, height, width), the size it is trained at: halved until a side would fall
+    below 4, 6 times at most. `widths`, one a resolution and lowest first, replace those of `size` (tiny, small, base)
+    and that depth. A latent (batch, latent_size) scales and shifts each channel of the decoder. The
+    `bfloat16_stages` highest resolutions run in bfloat16, from and to float32 (float64 parameters: in float64). Raises
+    InputError for another size word and for shapes that are not those of images.
+
+    >>> net = generator((3, 32, 32), source_shape=(1, 32, 32), size="tiny")
+    >>> net(torch.zeros(2, 1, 37, 53)).shape, len(net.encode(torch.zeros(2, 1, 37, 53)))
+    (torch.Size([2, 3, 37, 53]), 4)
+    """
+    channels = conditional.channels_of(shape, source_shape, "players.unet")
+    if widths is None:
+        widths = conditional.widths_of(size, conditional.halvings_of(shape) + 1)
+    widths = layers.check_widths(widths, max(len(widths), 1))
+    return Generator(channels, latent_size, widths, normalisation, output, bfloat16_stages)

@@ -1,0 +1,109 @@
+"""Completion: an image with a hole to the whole image; what is known is copied through."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from nablagan.game import Game
+from nablagan.objectives import Weight, check_penalties
+from nablagan.tasks.adversary import Adversary, Conditioned
+from nablagan.tasks.translation import check_weights, closeness
+from nablagan.types import Batch, InputError, Loss, Outcome, Pair, Penalty
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""(images, images) in [-1, 1] -> (batch,), differentiable."""
+
+
+def completion(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    loss: Loss,
+    penalties: Mapping[Penalty, Weight] | None = None,
+    hole: float = 0.0,
+    known: float = 10.0,
+    feature_matching: float = 100.0,
+    perceptual: Distance | None = None,
+    perceptual_weight: float = 30.0,
+    diversity: float = 0.0,
+    **options: Any,
+) -> Game:
+    """The game of completion as LaMa plays it (Suvorov et al. 2022, equation 6), with any loss and penalties.
+
+    G(known pixels and mask (batch, C + 1, h, w), latent) paints the whole image; the completed one takes its hole from
+    it and the rest from the input, exactly. L_G = adversarial + `hole` and `known` times the mean absolute difference
+    over the pixels of each + `feature_matching` + `perceptual_weight` times `perceptual`(truth, completed) +
+    `diversity` as in `translation`. The discriminator sees the completed image, or the real one, beside the mask.
+    Batches need `mask`. Measures: `hole`, `known`, `feature_matching`, `perceptual`, and those of `generation`.
+    # Unlike the paper: the discriminator is told the mask and judges every patch, instead of only those with a hole.
+    """
+    check_weights(hole=hole, known=known, feature_matching=feature_matching, diversity=diversity)
+    check_weights(perceptual=perceptual_weight)
+    check_penalties(dict(penalties or {}), discriminator, "discriminator")
+    adversary = Adversary(loss, dict(penalties or {}), feature_matching)
+
+    def play(generator: Callable[..., Tensor], batch: Batch) -> Completed:
+        mask = mask_of(batch)
+        given = with_hole(batch.real, mask)
+        painted = generator(given, batch.latent)
+        others = (composed(batch.real, generator(given, -batch.latent), mask),) if diversity else ()
+        return Completed(composed(batch.real, painted, mask), painted, others)
+
+    def generator_loss(discriminator: Any, fake: Completed, batch: Batch) -> Outcome:
+        mask = mask_of(batch)
+        total, measures = adversary.persuaded(Conditioned(discriminator, mask), pair_of(fake, batch))
+        difference = (batch.real - fake.painted).abs()
+        measures |= {"hole": mean_over(difference, mask), "known": mean_over(difference, 1 - mask)}
+        total = total + hole * measures["hole"] + known * measures["known"]
+        if perceptual is not None:
+            measures["perceptual"] = perceptual(batch.real, fake.images)
+            total = total + perceptual_weight * measures["perceptual"]
+        for other in fake.others:
+            measures["closeness"] = closeness(fake.images, other, batch.latent)
+            total = total + diversity * measures["closeness"]
+        return Outcome(total, measures)
+
+    def discriminator_loss(discriminator: Any, fake: Completed, batch: Batch) -> Outcome:
+        return adversary.taught(Conditioned(discriminator, mask_of(batch)), pair_of(fake, batch))
+
+    return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
+
+
+class Completed(NamedTuple):
+    """What the generator makes of a batch of images with holes."""
+
+    images: Tensor
+    """Known pixels as they were, the hole painted."""
+    painted: Tensor
+    """All of what the generator painted."""
+    others: tuple[Tensor, ...] = ()
+    """Completed with the opposite latents, where diversity counts."""
+
+
+def with_hole(images: Tensor, mask: Tensor) -> Tensor:
+    """What a generator is given: the images, 0 in the hole, and the mask as a further channel."""
+    return torch.cat([torch.where(mask > 0, 0.0, images), mask], 1)
+
+
+def composed(images: Tensor, painted: Tensor, mask: Tensor) -> Tensor:
+    """The images with their hole from what was painted; all else the same bits."""
+    return torch.where(mask > 0, painted, images)
+
+
+def pair_of(fake: Completed, batch: Batch) -> Pair:
+    """The whole images and the completed ones."""
+    return Pair(batch.real, fake.images, batch.label, batch.latent, batch.images_seen)
+
+
+def mean_over(values: Tensor, mask: Tensor) -> Tensor:
+    """The mean of values (batch, channels, h, w) where the mask (batch, 1, h, w) is 1, (batch,); 0 if nowhere."""
+    weight = mask.expand_as(values).flatten(1)
+    return (values.flatten(1) * weight).sum(1) / weight.sum(1).clamp_min(1)
+
+
+def mask_of(batch: Batch) -> Tensor:
+    """The batch's mask. Raises InputError without one."""
+    if batch.mask is None:
+        raise InputError("this batch has no mask of what is missing: give Batch(..., mask=mask (batch, 1, h, w))")
+    return batch.mask

@@ -1,0 +1,86 @@
+"""Translation in pairs: an image to its counterpart in another domain, which is known while training."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from nablagan.game import Game
+from nablagan.objectives import Weight, check_penalties
+from nablagan.tasks.adversary import Adversary, Conditioned, distance
+from nablagan.types import Batch, InputError, Loss, Outcome, Pair, Penalty
+
+
+def translation(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    loss: Loss,
+    penalties: Mapping[Penalty, Weight] | None = None,
+    reconstruction: float = 100.0,
+    feature_matching: float = 0.0,
+    diversity: float = 0.0,
+    **options: Any,
+) -> Game:
+    """The game of paired translation (Isola et al. 2017, "pix2pix", equation 4), with any loss and penalties.
+
+    L_G = adversarial + `reconstruction` |y - G(x, z)| + `feature_matching` difference of D's features + `diversity`
+    2 |z| / |G(x, z) - G(x, -z)|, mean absolute values each; L_D = the loss's + penalties. Players are called
+    generator(source, latent) and discriminator(images beside sources (batch, C + Cs, h, w), label[, features]) ->
+    logits (batch, patches). The last term (mode seeking, Mao et al. 2019) is for generators that use the latent.
+    Batches need `source` and `real`. Penalties are gradients with respect to the target image. Measures:
+    `reconstruction`, `feature_matching`, `closeness`, and those of `generation`. InputError for negative weights.
+    """
+    check_weights(reconstruction=reconstruction, feature_matching=feature_matching, diversity=diversity)
+    check_penalties(dict(penalties or {}), discriminator, "discriminator")
+    adversary = Adversary(loss, dict(penalties or {}), feature_matching)
+
+    def play(generator: Callable[..., Tensor], batch: Batch) -> Translated:
+        source = source_of(batch)
+        others = (generator(source, -batch.latent),) if diversity else ()
+        return Translated(generator(source, batch.latent), others)
+
+    def generator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
+        total, measures = adversary.persuaded(Conditioned(discriminator, source_of(batch)), pair_of(fake, batch))
+        difference = distance(batch.real, fake.images)
+        measures["reconstruction"] = difference
+        for other in fake.others:
+            measures["closeness"] = closeness(fake.images, other, batch.latent)
+            total = total + diversity * measures["closeness"]
+        return Outcome(total + reconstruction * difference, measures)
+
+    def discriminator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
+        return adversary.taught(Conditioned(discriminator, source_of(batch)), pair_of(fake, batch))
+
+    return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
+
+
+class Translated(NamedTuple):
+    """What the generator makes of a batch of sources."""
+
+    images: Tensor
+    others: tuple[Tensor, ...] = ()
+    """The same sources with the opposite latents, where diversity counts."""
+
+
+def pair_of(fake: Translated, batch: Batch) -> Pair:
+    """Targets and translations."""
+    return Pair(batch.real, fake.images, batch.label, batch.latent, batch.images_seen)
+
+
+def closeness(first: Tensor, second: Tensor, latent: Tensor) -> Tensor:
+    """|2 z| / |first - second| of images made with z and -z, mean absolute values, (batch,)."""
+    return 2 * latent.abs().mean(1) / (distance(first, second) + 1e-5)  # Mao et al. 2019, their code's epsilon
+
+
+def source_of(batch: Batch) -> Tensor:
+    """The batch's sources. Raises InputError without any."""
+    if batch.source is None:
+        raise InputError("this batch has no source images to translate: give Batch(..., source=images)")
+    return batch.source
+
+
+def check_weights(**weights: float) -> None:
+    """Raise InputError for a negative one, by its name."""
+    for name, weight in weights.items():
+        if not weight >= 0:
+            raise InputError(f"the weight {name} is {weight}: give a number >= 0")
