@@ -29,6 +29,10 @@ class Negative:
     def source_shape(self):
         return self.takes, 8, 8
 
+    @property
+    def completes(self):
+        return self.takes == self.gives + 1
+
     def __call__(self, source, latent):
         assert source.dtype == torch.float32
         assert source.shape[:2] == (1, self.takes)
@@ -136,7 +140,8 @@ def test_what_does_not_fit_is_refused():
     for wrong, words in (
         (lambda: completed(Negative(4, 3), given, np.zeros((53, 37), bool)), "mask is 37 x 53, the picture 53 x 37"),
         (lambda: completed(Negative(3, 3), given, np.zeros((37, 53), bool)), "does not complete"),
-        (lambda: translated(Negative(2, 1), given), "2 channels, and picture files 1 or 3"),
+        (lambda: translated(Negative(4, 3), given), "completes images"),
+        (lambda: translated(Negative(2, 2), given), "2 channels, and picture files 1 or 3"),
         (lambda: translated(Negative(1, 4), given), "4 channels, and picture files 1 or 3"),
     ):
         with pytest.raises(InputError, match=words):

@@ -38,8 +38,13 @@ class Translator(Protocol):
         """0 where it has one answer only."""
         ...
 
+    @property
+    def completes(self) -> bool:
+        """Whether it is given images with holes, and the mask."""
+        ...
+
     def __call__(self, source: Tensor, latent: Tensor | None) -> Tensor:
-        """Floats (1, Cs, h, w) in [-1, 1], (1, latent_size) or None -> (1, C, h, w), without a graph."""
+        """Floats (1, Cs, h, w) in [-1, 1], (1, latent_size) or None, on the CPU -> (1, C, h, w), with no graph."""
         ...
 
 
@@ -55,6 +60,8 @@ def translated(
     InputError for a translator whose channels are no picture's (1 or 3).
     """
     takes, gives = translator.source_shape[0], translator.shape[0]
+    if translator.completes:
+        raise InputError("this run completes images: call `nablagan complete` with a mask or a box")
     _check_channels(takes)
     _check_channels(gives)
     count = COLOURS[picture.mode] if takes == gives else gives
@@ -87,9 +94,8 @@ def completed(
     """
     channels = translator.shape[0]
     _check_channels(channels)
-    if translator.source_shape[0] != channels + 1:
-        words = f"it takes {translator.source_shape[0]} channels, completion {channels + 1}"
-        raise InputError(f"this run does not complete images ({words}); give one of `nablagan train complete`")
+    if not translator.completes:
+        raise InputError("this run does not complete images: give one of `nablagan train complete`")
     if missing.shape != picture.size:
         raise InputError(
             f"the mask is {size_words(missing.shape)}, the picture {size_words(picture.size)}: make them equal"
