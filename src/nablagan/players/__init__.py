@@ -1,6 +1,19 @@
 """Generators `(latent, label) -> samples` and discriminators `(images, label) -> logits (batch,)`."""
 
-from nablagan.players import conditional, dcgan, fourier, gated, layers, mlp, partial, patch, r3gan, resnet, unet
+from nablagan.players import (
+    conditional,
+    dcgan,
+    fourier,
+    gated,
+    layers,
+    mlp,
+    original,
+    partial,
+    patch,
+    r3gan,
+    resnet,
+    unet,
+)
 from nablagan.players.layers import parameter_count
 from nablagan.players.spectral import spectral, spectral_normalised
 
@@ -11,6 +24,7 @@ __all__ = [
     "gated",
     "layers",
     "mlp",
+    "original",
     "parameter_count",
     "partial",
     "patch",
