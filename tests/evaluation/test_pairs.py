@@ -12,7 +12,7 @@ from nablagan.evaluation.holes import hole_groups, hole_thickness
 from nablagan.evaluation.nearness import nearness, others
 from nablagan.evaluation.pair_baselines import completion_baselines, translation_baselines
 from nablagan.evaluation.pairs import PairJudge, pair_figures, pair_record
-from nablagan.metrics import kernel_distance, l1, psnr, ssim
+from nablagan.metrics import l1, paired_kernel_distance, psnr, ssim
 from nablagan.metrics.features import Extractor
 from nablagan.metrics.perceptual import StageFeatures
 from nablagan.types import InputError
@@ -43,7 +43,9 @@ def test_figures_are_means_with_intervals():
         assert found[name] == pytest.approx((values.mean(), values.mean() - error, values.mean() + error), rel=1e-6)
     features = [pixel_features(torch.from_numpy(each)).numpy() for each in (near, targets)]
     unit = features[1].std(ddof=1)
-    assert found["kernel_distance"].value == pytest.approx(kernel_distance(*(f / unit for f in features)), rel=1e-4)
+    assert found["kernel_distance"].value == pytest.approx(
+        paired_kernel_distance(*(f / unit for f in features)), rel=1e-4
+    )
     assert set(found) == {"l1", "psnr", "ssim", "perceptual_distance", "kernel_distance"}
 
 

@@ -13,7 +13,7 @@ from nablagan.evaluation.names import LESS, MORE
 from nablagan.evaluation.records import versions
 from nablagan.metrics.features import Extractor, deviation, features_of
 from nablagan.metrics.intervals import Estimate, deviation_of_mean, from_deviation
-from nablagan.metrics.kernel import kernel_estimate
+from nablagan.metrics.paired_kernel import paired_kernel_estimate
 from nablagan.metrics.pairs import WINDOW, l1, psnr, ssim
 from nablagan.metrics.perceptual import StageFeatures, perceptual_distances
 from nablagan.types import InputError
@@ -59,8 +59,9 @@ def pair_figures(
     """L1, PSNR, SSIM, perceptual and kernel distance of outputs and targets, uint8 (n, C, h, w), with 95 % intervals.
 
     With masks (n, 1, h, w) L1, PSNR and SSIM are over the pixels where they are not 0, of images that have such; the
-    distances see whole images. SSIM is left out below 11 pixels a side, the distances without their networks. Intervals
-    are of the mean over images. Raises InputError for arrays that do not fit together.
+    distances see whole images, and the kernel distance is that of pairs (`metrics.paired_kernel`). SSIM is left out
+    below 11 pixels a side, the distances without their networks. Intervals are of the mean over images. Raises
+    InputError for arrays that do not fit together.
     """
     truth = _features(targets, judge)
     unit = _unit(truth, judge)
@@ -135,8 +136,8 @@ def _scaled(features: np.ndarray | None, unit: float) -> np.ndarray | None:
 
 def _estimates(found: Measured, truth: np.ndarray | None, rows: np.ndarray) -> dict[str, Estimate]:
     estimates = {name: mean_of(values[torch.from_numpy(rows)]) for name, values in found.values.items()}
-    if truth is not None and found.features is not None and len(rows) > 1:
-        estimates["kernel_distance"] = kernel_estimate(found.features[rows], truth[rows])
+    if truth is not None and found.features is not None and len(rows) > 2:
+        estimates["kernel_distance"] = paired_kernel_estimate(found.features[rows], truth[rows])
     return estimates
 
 
