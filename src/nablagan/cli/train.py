@@ -13,6 +13,7 @@ from nablagan.cli.options import add_data_arguments, named
 if TYPE_CHECKING:
     from nablagan.data import Dataset
     from nablagan.recipes import Options
+    from nablagan.report import RunRecord
     from nablagan.training.engine import Engine
     from nablagan.training.run import DataSettings, Run
     from nablagan.training.session import Result
@@ -51,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("recipe", nargs="?", default="default", metavar="RECIPE", help=", ".join(RECIPES))
     parser.add_argument("--data", default="builtin:digits", help="builtin:NAME, folder, .zip, .npy, .npz or IDX files")
+    pairs = parser.add_mutually_exclusive_group()
+    pairs.add_argument("--paired", action="store_true", help="translate in pairs (default where the data have them)")
+    pairs.add_argument("--unpaired", action="store_true", help="translate between two sets in no order")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (default runs/NNNNN-DATA-RECIPE, new)")
     parser.add_argument("--images", type=count, metavar="N", help="images to train for, such as 200000, 200k or 5M")
     parser.add_argument(
@@ -83,8 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Resolve the run, train it, write the report; 0, 3 after divergence, 128 + a signal's number after one."""
     from nablagan.cli import display
-    from nablagan.data import open_dataset
     from nablagan.training.engine import engine
+    from nablagan.training.opening import open_data
     from nablagan.training.restore import as_begun
     from nablagan.types import InputError
 
@@ -94,9 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     with engine(arguments.device) as here:
         data = _data_settings(arguments)
         with display.data_progress(quiet=arguments.json or not here.leads) as progress:
-            dataset = open_dataset(
-                data.source, data.resolution, data.channels, data.fit, arguments.cache, data.limit_bad, progress
-            )
+            dataset = open_data(data, arguments.cache, progress)
         resolved = _resolved(arguments.recipe, dataset, data, options, here)
         if arguments.dry_run:
             from nablagan.cli.dry_run import show_dry_run
@@ -170,7 +172,16 @@ def _tell(result: "Result", directory: Path, as_json: bool) -> None:
     if told := evaluations_told(record):
         print(told)
     print(f"report: {page}")
-    print(f"next:   nablagan sample {shlex.quote(str(directory))} --count 64 --out samples")
+    print(f"next:   {_next(record, shlex.quote(str(directory)))}")
+
+
+def _next(record: "RunRecord", directory: str) -> str:
+    """What one would do with the run."""
+    if record.get("config", "masks"):
+        return f"nablagan complete {directory} IMAGE --mask MASK --out completed.png"
+    if record.get("data", "source_shape"):
+        return f"nablagan translate {directory} IMAGES --out translated"
+    return f"nablagan sample {directory} --count 64 --out samples"
 
 
 def _data_settings(arguments: argparse.Namespace) -> "DataSettings":
@@ -178,7 +189,9 @@ def _data_settings(arguments: argparse.Namespace) -> "DataSettings":
 
     asked = arguments.resolution
     size = (asked, asked) if isinstance(asked, int) else asked
-    return DataSettings(arguments.data, size, arguments.channels, arguments.fit, arguments.limit_bad)
+    return DataSettings(
+        arguments.data, size, arguments.channels, arguments.fit, arguments.limit_bad, not arguments.unpaired
+    )
 
 
 def _resolved(name: str, dataset: "Dataset", data: "DataSettings", options: "Options", here: "Engine") -> "Run":

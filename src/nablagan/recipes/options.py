@@ -43,12 +43,12 @@ class Facts:
     """Real samples."""
     device: str = "cpu"
     """`cpu` or `cuda`."""
+    fast_bfloat16: bool = False
+    """Whether the device multiplies matrices in bfloat16 much faster than in float32 (`engine.has_fast_bfloat16`)."""
     source_shape: tuple[int, ...] | None = None
     """(channels, height, width) of images to be translated, if there are any."""
     paired: bool = True
     """Whether each sample has its own source."""
-    fast_bfloat16: bool = False
-    """Whether the device multiplies matrices in bfloat16 much faster than in float32 (`engine.has_fast_bfloat16`)."""
 
     @property
     def pixels(self) -> int:

@@ -9,7 +9,8 @@ from torch import nn
 from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import conditional, contrastive, patch, resnet, two_ways, unet
-from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
+from nablagan.players.precision import EVERY
+from nablagan.recipes.options import Facts, Options, adjusted, bfloat16_stages, gradient_penalties, shared_settings
 from nablagan.tasks import contrastive as contrastive_task
 from nablagan.tasks import translation
 from nablagan.tasks import two_ways as two_ways_task
@@ -138,13 +139,19 @@ def gamma_of(facts: Facts) -> float:
 
 def nets(facts: Facts, options: Options) -> dict[str, Any]:
     """Options of the generator."""
-    return {"source_shape": facts.source_shape, "size": options.size or "small"}
+    return {"source_shape": facts.source_shape, "size": options.size or "small"} | in_bfloat16(facts, options)
 
 
 def judges(facts: Facts, options: Options) -> dict[str, Any]:
     """Options of the discriminator: patches of about half the image."""
-    halvings = conditional.halvings_of(facts.shape) - 1
-    return {"size": options.size or "small", "layers": max(1, min(LARGEST_PATCHES, halvings)), "scales": options.scales}
+    layers = max(1, min(LARGEST_PATCHES, conditional.halvings_of(facts.shape) - 1))
+    own = {"size": options.size or "small", "layers": layers, "scales": options.scales}
+    return own | in_bfloat16(facts, options)
+
+
+def in_bfloat16(facts: Facts, options: Options) -> dict[str, int]:
+    """The option of players all of whose stages run in bfloat16, where that is wanted."""
+    return bfloat16_stages(facts.fast_bfloat16, options, EVERY)
 
 
 def net_of(options: Options, default: Callable[..., nn.Module]) -> Callable[..., nn.Module]:

@@ -35,6 +35,8 @@ class DataSettings:
     channels: int | None = None
     fit: str | None = None
     limit_bad: float = 0.01
+    paired: bool = True
+    """False: sources, where there are any, are a set of their own, whatever their order says."""
 
 
 @dataclass(frozen=True)
