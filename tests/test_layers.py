@@ -36,6 +36,7 @@ LAYERS = {
     "metrics": 4,
     "training": 5,
     "baselines": 5.5,
+    "importing": 5.5,
     "diagnosis": 6,
     "evaluation": 6,
     "recipes": 6,

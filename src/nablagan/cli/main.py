@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from nablagan.cli import compare, data, diagnose, evaluate, explain, report, sample, train, verify
+from nablagan.cli import compare, data, diagnose, evaluate, explain, import_, report, sample, train, verify
 
 VERBS = {
     "train": train,
@@ -18,6 +18,7 @@ VERBS = {
     "explain": explain,
     "compare": compare,
     "data": data,
+    "import": import_,
     "report": report,
     "verify": verify,
 }
