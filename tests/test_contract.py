@@ -27,6 +27,7 @@ NAMES = {
     "diagnostics",
     "interface",
     "latent",
+    "load",
     "derivative_check",
     "losses",
     "metrics",
