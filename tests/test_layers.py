@@ -35,6 +35,7 @@ LAYERS = {
     "data": 4,
     "metrics": 4,
     "training": 5,
+    "imaging": 5,
     "baselines": 5.5,
     "importing": 5.5,
     "diagnosis": 6,

@@ -1,6 +1,7 @@
 """What the user chooses instead of a recipe's own numbers: options of `train`, and how their words become values."""
 
 import argparse
+import importlib
 import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from nablagan.cli.options import named
 if TYPE_CHECKING:
     from nablagan.recipes import Options
 
+NETS = ("unet", "resnet", "fourier", "gated", "partial")
+HOLES = ("random_mask", "box", "thin", "medium", "thick", "outpainting")
 PENALTY_METHODS = ("double_backward", "aligned_jvp", "aligned_fd", "aligned_central_fd")
 
 
@@ -40,6 +43,14 @@ def add_recipe_arguments(group: Any) -> None:
     group.add_argument("--latent-size", type=int, metavar="N", help="numbers that a sample is made from")
     group.add_argument("--augment", metavar="KINDS", help="of color,translation,cutout; or none")
     group.add_argument("--augment-probability", type=float, metavar="P", help="of each kind, for each sample")
+    group.add_argument("--net", choices=NETS, help="of the generator that starts from images")
+    group.add_argument("--holes", choices=HOLES, help="what is missing from images that are to be completed")
+    group.add_argument("--scales", type=int, default=1, metavar="N", help="resolutions that a translation is judged at")
+    group.add_argument(
+        "--reconstruction", type=float, metavar="X", help="weight of the difference to the truth, of cycle or contrast"
+    )
+    group.add_argument("--feature-matching", type=float, metavar="X", help="weight of the discriminator's features")
+    group.add_argument("--diversity", type=float, metavar="X", help="weight of differing outputs, with --latent-size")
     group.add_argument("--ema", metavar="N,N", help="half-lives of the generator's averages, in images")
     labels = group.add_mutually_exclusive_group()
     labels.add_argument(
@@ -58,6 +69,7 @@ def add_recipe_arguments(group: Any) -> None:
 def options_of(arguments: argparse.Namespace) -> "Options":
     """The recipe options that parsed arguments hold. InputError for a word that names nothing."""
     from nablagan import losses, optim
+    from nablagan.data import masks
     from nablagan.recipes import Options
 
     return Options(
@@ -77,6 +89,12 @@ def options_of(arguments: argparse.Namespace) -> "Options":
         augmentation_probability=arguments.augment_probability,
         conditional=arguments.conditional,
         latent_size=arguments.latent_size,
+        net=None if arguments.net is None else importlib.import_module(f"nablagan.players.{arguments.net}").generator,
+        masks=None if arguments.holes is None else getattr(masks, arguments.holes),
+        scales=arguments.scales,
+        reconstruction=arguments.reconstruction,
+        feature_matching=arguments.feature_matching,
+        diversity=arguments.diversity,
         ema_half_lives=_half_lives(arguments.ema),
         picture_images=arguments.picture_images,
         checkpoint_images=arguments.checkpoint_images,

@@ -8,11 +8,26 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from nablagan.cli import compare, data, diagnose, evaluate, explain, import_, report, sample, train, verify
+from nablagan.cli import (
+    compare,
+    complete,
+    data,
+    diagnose,
+    evaluate,
+    explain,
+    import_,
+    report,
+    sample,
+    train,
+    translate,
+    verify,
+)
 
 VERBS = {
     "train": train,
     "sample": sample,
+    "translate": translate,
+    "complete": complete,
     "evaluate": evaluate,
     "diagnose": diagnose,
     "explain": explain,

@@ -13,18 +13,24 @@ from nablagan.cli.options import add_data_arguments, named
 if TYPE_CHECKING:
     from nablagan.data import Dataset
     from nablagan.recipes import Options
+    from nablagan.report import RunRecord
     from nablagan.training.engine import Engine
     from nablagan.training.run import DataSettings, Run
     from nablagan.training.session import Result
 
 HELP = "train a generator and a discriminator, and write a report of what happened"
-RECIPES = ("default", "strided", "r3gan", "points", "dcgan", "wgan_gp", "hinge_spectral")
+GENERATION = ("default", "strided", "r3gan", "points", "dcgan", "wgan_gp", "hinge_spectral")
+TRANSLATION = ("translate", "pix2pix", "cyclegan", "cut", "regression")
+RECIPES = (*GENERATION, *TRANSLATION, "complete", "filling")
 EPILOG = """recipes:
   default   points for 2-D points; for images strided on a CPU, r3gan on a GPU
   strided   plain strided convolutions with the R3GAN objective: the most after equal time on a CPU
   r3gan     R3GAN as published: residual grouped convolutions, all schedules
   points    multilayer players for builtin:ring, builtin:grid and your own (N, 2) arrays
   dcgan, wgan_gp, hinge_spectral   what others publish, to compare with (nablagan compare)
+  translate   images to images, in pairs or (--unpaired) between two sets (docs/translation.md)
+  pix2pix, cyclegan, cut, regression   what others publish, and no adversary at all, to compare with
+  complete    images with holes to whole images (docs/completion.md); filling: the same without an adversary
 
 examples:
   nablagan train                                       real digits, three minutes on two cores
@@ -32,6 +38,9 @@ examples:
   nablagan train --data photos/ --gamma auto           the penalties' weight sets itself (docs/gamma.md)
   nablagan train --data train-images-idx3-ubyte.gz --unconditional --images 300k
   nablagan train r3gan --data photos.zip --images 5M --device cuda --out runs/photos
+  nablagan train translate --data builtin:glyphs       letters without serifs to letters with
+  nablagan train translate --data maps/ --unpaired     folders maps/A and maps/B, in no order
+  nablagan train complete --data photos/ --resolution 64
   nablagan train --out runs/photos ...                 the same command again goes on where it stopped
   nablagan train --evaluate-every 50k --best coverage  measure the samples meanwhile and keep the best checkpoint
   nablagan train --init-from runs/photos --data more/  a new run that begins with the players of another
@@ -43,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("recipe", nargs="?", default="default", metavar="RECIPE", help=", ".join(RECIPES))
     parser.add_argument("--data", default="builtin:digits", help="builtin:NAME, folder, .zip, .npy, .npz or IDX files")
+    pairs = parser.add_mutually_exclusive_group()
+    pairs.add_argument("--paired", action="store_true", help="translate in pairs (default where the data have them)")
+    pairs.add_argument("--unpaired", action="store_true", help="translate between two sets in no order")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (default runs/NNNNN-DATA-RECIPE, new)")
     parser.add_argument("--images", type=count, metavar="N", help="images to train for, such as 200000, 200k or 5M")
     parser.add_argument(
@@ -75,8 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Resolve the run, train it, write the report; 0, 3 after divergence, 128 + a signal's number after one."""
     from nablagan.cli import display
-    from nablagan.data import open_dataset
     from nablagan.training.engine import engine
+    from nablagan.training.opening import open_data
     from nablagan.training.restore import as_begun
     from nablagan.types import InputError
 
@@ -86,9 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     with engine(arguments.device) as here:
         data = _data_settings(arguments)
         with display.data_progress(quiet=arguments.json or not here.leads) as progress:
-            dataset = open_dataset(
-                data.source, data.resolution, data.channels, data.fit, arguments.cache, data.limit_bad, progress
-            )
+            dataset = open_data(data, arguments.cache, progress)
         resolved = _resolved(arguments.recipe, dataset, data, options, here)
         if arguments.dry_run:
             from nablagan.cli.dry_run import show_dry_run
@@ -162,7 +172,16 @@ def _tell(result: "Result", directory: Path, as_json: bool) -> None:
     if told := evaluations_told(record):
         print(told)
     print(f"report: {page}")
-    print(f"next:   nablagan sample {shlex.quote(str(directory))} --count 64 --out samples")
+    print(f"next:   {_next(record, shlex.quote(str(directory)))}")
+
+
+def _next(record: "RunRecord", directory: str) -> str:
+    """What one would do with the run."""
+    if record.get("config", "masks"):
+        return f"nablagan complete {directory} IMAGE --mask MASK --out completed.png"
+    if record.get("data", "source_shape"):
+        return f"nablagan translate {directory} IMAGES --out translated"
+    return f"nablagan sample {directory} --count 64 --out samples"
 
 
 def _data_settings(arguments: argparse.Namespace) -> "DataSettings":
@@ -170,7 +189,9 @@ def _data_settings(arguments: argparse.Namespace) -> "DataSettings":
 
     asked = arguments.resolution
     size = (asked, asked) if isinstance(asked, int) else asked
-    return DataSettings(arguments.data, size, arguments.channels, arguments.fit, arguments.limit_bad)
+    return DataSettings(
+        arguments.data, size, arguments.channels, arguments.fit, arguments.limit_bad, not arguments.unpaired
+    )
 
 
 def _resolved(name: str, dataset: "Dataset", data: "DataSettings", options: "Options", here: "Engine") -> "Run":

@@ -14,8 +14,8 @@ from nablagan.data.policy import Policy
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 LARGEST_PIXEL_COUNT = 1 << 26
 """67 megapixels, checked in the header before anything is decoded."""
-_ORIENTATION_TAG = 0x0112
-_TURNS = {
+ORIENTATION_TAG = 0x0112
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -52,12 +52,12 @@ class Decoded(NamedTuple):
 
 def read_header(data: bytes) -> Header:
     """Size and colour from the header alone; BadFile when there is none or it promises too much."""
-    with _opened(data) as image:
+    with opened(data) as image:
         width, height = image.size
         # Pillow decodes a whole PNG to look for EXIF behind the pixels; before them it is in `info`.
         # It turns a TIFF itself, and its `size` is that of the turned one from the start.
         known = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-        turned = known and _orientation(image) >= 5
+        turned = known and orientation_of(image) >= 5
         is_grey = image.mode in _GREY_MODES
     return Header((width, height) if turned else (height, width), is_grey)
 
@@ -65,23 +65,23 @@ def read_header(data: bytes) -> Header:
 def decode(data: bytes, policy: Policy) -> Decoded:
     """The picture in `data`, upright, its first frame, on white where transparent, fitted to the policy."""
     conversions: list[str] = []
-    with _opened(data) as image:
+    with opened(data) as image:
         if getattr(image, "is_animated", False):
             conversions.append("several frames, first one used")
         if image.mode not in _CONVERSIONS and any(";16" in str(tile.args) for tile in getattr(image, "tile", ())):
             conversions.append(_SIXTEEN_BITS)  # by Pillow itself, which drops the lower byte
         is_tiff = image.format == "TIFF"  # Pillow turns it while loading, and then forgets that it did
-        orientation = _orientation(image) if is_tiff else 1
+        orientation = orientation_of(image) if is_tiff else 1
         width, height = image.size
         enough = 2 * max(policy.width, policy.height)
         image.draft(None, (enough, enough))  # JPEG: decode at a half, a quarter, an eighth
         image.load()
         if not is_tiff:
-            orientation = _orientation(image)
+            orientation = orientation_of(image)
             width, height = (height, width) if orientation >= 5 else (width, height)
         picture = _in_plain_mode(image, conversions)
-    if orientation in _TURNS:
-        picture = picture if is_tiff else picture.transpose(_TURNS[orientation])
+    if orientation in TURNS:
+        picture = picture if is_tiff else picture.transpose(TURNS[orientation])
         conversions.append("turned as EXIF says")
     where = placement(width, height, policy)
     if where.size[0] > where.box[2] - where.box[0] or where.size[1] > where.box[3] - where.box[1]:
@@ -90,7 +90,7 @@ def decode(data: bytes, policy: Policy) -> Decoded:
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
+def opened(data: bytes) -> Iterator[Image.Image]:
     """The image behind an explicit list of formats; every failure while it is open becomes a BadFile."""
     if not data:
         raise BadFile("empty file")
@@ -110,10 +110,10 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise BadFile("truncated" if cut else "damaged") from error
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """EXIF orientation 1 to 8; 1 when there is none or EXIF is damaged, as the pixels are still good."""
     try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
+        value = image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # hostile EXIF raises struct.error, SyntaxError, ValueError, ...
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

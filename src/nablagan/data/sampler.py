@@ -27,8 +27,8 @@ STREAMS = {
     "pairs": 12,
 }
 
-MaskMaker = Callable[[torch.Generator, int, int], np.ndarray]
-"""(draws, height, width) -> (height, width) booleans, true where a pixel is missing."""
+MaskMaker = Callable[[np.random.Generator, int, int], np.ndarray]
+"""(random, height, width) -> (height, width) booleans, true where a pixel is missing."""
 
 
 def seeded(seed: int, stream: str, counter: int = 0) -> torch.Generator:
@@ -131,8 +131,8 @@ class Sampler:
             chosen = self.dataset.masks[index if own else places % len(self.dataset.masks)] > 0
         else:
             height, width = self.dataset.shape[1:]
-            draws = (seeded(self.seed, "mask", int(place)) for place in places)
-            chosen = np.stack([self.masks(draw, height, width) for draw in draws])[:, None]
+            randoms = (np.random.default_rng([self.seed, STREAMS["mask"], int(place)]) for place in places)
+            chosen = np.stack([self.masks(random, height, width) for random in randoms])[:, None]
         return torch.from_numpy(chosen.astype(np.float32)).to(self.device, self.dtype)
 
     def _order(self, position: int) -> np.ndarray:

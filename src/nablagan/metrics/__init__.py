@@ -4,6 +4,8 @@ from nablagan.metrics.arrays import Array
 from nablagan.metrics.classes import Modes, inception_score, modes, stacked
 from nablagan.metrics.diversity import vendi_score
 from nablagan.metrics.extractors import open_extractor
+from nablagan.metrics.extractors.stages import efficientnet_stages
+from nablagan.metrics.extractors.vgg import lpips_stages, vgg_stages
 from nablagan.metrics.features import Extractor, deviation, features_of, probabilities_of
 from nablagan.metrics.frechet import frechet_distance, frechet_distance_at_infinity, frechet_distance_of_moments
 from nablagan.metrics.intervals import Estimate
@@ -12,6 +14,8 @@ from nablagan.metrics.measure import Settings, measure
 from nablagan.metrics.memorisation import Memorisation, flattened, memorisation, nearest_distances
 from nablagan.metrics.moments import Moments
 from nablagan.metrics.neighbours import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from nablagan.metrics.pairs import l1, psnr, ssim
+from nablagan.metrics.perceptual import StageFeatures, perceptual_distance, perceptual_distances
 from nablagan.metrics.sliced import sliced_wasserstein
 
 __all__ = [
@@ -25,8 +29,10 @@ __all__ = [
     "Moments",
     "PrecisionRecall",
     "Settings",
+    "StageFeatures",
     "density_coverage",
     "deviation",
+    "efficientnet_stages",
     "features_of",
     "flattened",
     "frechet_distance",
@@ -35,15 +41,22 @@ __all__ = [
     "gaussian",
     "inception_score",
     "kernel_distance",
+    "l1",
+    "lpips_stages",
     "measure",
     "memorisation",
     "modes",
     "nearest_distances",
     "open_extractor",
+    "perceptual_distance",
+    "perceptual_distances",
     "polynomial",
     "precision_recall",
     "probabilities_of",
+    "psnr",
     "sliced_wasserstein",
+    "ssim",
     "stacked",
     "vendi_score",
+    "vgg_stages",
 ]

@@ -9,15 +9,19 @@ from torch import Tensor, nn
 
 from nablagan.types import InputError
 
+EVERY = 1_000
+"""Stages in bfloat16, for players of which one does not know how many they have."""
+
 
 class Staged(nn.Module):
     """A player with a stage for each resolution, lowest first, of which the highest run in bfloat16.
 
-    Raises InputError unless there are so many stages.
+    Raises InputError unless there are so many stages; EVERY stands for all that there are.
     """
 
     def __init__(self, stages: int, bfloat16_stages: int) -> None:
         super().__init__()
+        bfloat16_stages = stages if bfloat16_stages == EVERY else bfloat16_stages
         if not 0 <= bfloat16_stages <= stages:
             raise InputError(f"bfloat16_stages={bfloat16_stages}: give 0 to {stages}")
         self.bfloat16_from = stages - bfloat16_stages

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from torch import nn
+
 from nablagan import penalties
 from nablagan.data import Dataset
+from nablagan.data.sampler import MaskMaker
 from nablagan.optim import Alternating, Balanced, Cosine, Update
 from nablagan.penalties import Method
 from nablagan.players import layers, spectral
@@ -42,6 +45,10 @@ class Facts:
     """`cpu` or `cuda`."""
     fast_bfloat16: bool = False
     """Whether the device multiplies matrices in bfloat16 much faster than in float32 (`engine.has_fast_bfloat16`)."""
+    source_shape: tuple[int, ...] | None = None
+    """(channels, height, width) of images to be translated, if there are any."""
+    paired: bool = True
+    """Whether each sample has its own source."""
 
     @property
     def pixels(self) -> int:
@@ -75,6 +82,17 @@ class Options:
     augmentation_probability: float | None = None
     conditional: bool | None = None
     latent_size: int | None = None
+    net: Callable[..., nn.Module] | None = None
+    """What builds the generator that starts from images: players.unet.generator, for instance."""
+    masks: MaskMaker | None = None
+    """What is missing from an image that is to be completed."""
+    scales: int = 1
+    """Resolutions at which the discriminator of patches looks."""
+    reconstruction: float | None = None
+    """Weight of what is not adversarial: the difference to the truth, the cycle, the contrast."""
+    feature_matching: float | None = None
+    diversity: float | None = None
+    """Weight of the difference between outputs of one source, where there is a latent."""
     ema_half_lives: tuple[int, ...] | None = None
     picture_images: int | None = None
     checkpoint_images: int | None = None
@@ -162,7 +180,17 @@ def normalised(player: PlayerSettings) -> PlayerSettings:
 
 def facts_of(dataset: Dataset, data: DataSettings, device: str = "cpu", fast_bfloat16: bool = False) -> Facts:
     """The facts about an opened data set."""
-    return Facts(data, dataset.shape, len(dataset.classes), len(dataset), device, fast_bfloat16)
+    sources = None if dataset.sources is None else tuple(dataset.sources.shape[1:])
+    return Facts(
+        data,
+        dataset.shape,
+        len(dataset.classes),
+        len(dataset),
+        device,
+        source_shape=sources,
+        paired=dataset.is_paired,
+        fast_bfloat16=fast_bfloat16,
+    )
 
 
 def stages_of(facts: Facts) -> int:
@@ -186,7 +214,7 @@ def shared_settings(facts: Facts, options: Options, images: int, batch_size: int
         "batch_size": batch_size,
         "conditional": _is_conditional(facts, options),
         "update": options.update or Alternating,
-        "latent_size": options.latent_size or 64,
+        "latent_size": 64 if options.latent_size is None else options.latent_size,
         "ema_half_lives": options.ema_half_lives or (max(1, images // 25), max(1, images // 100)),
         "tick_images": max(batch_size, images // 100),
         "picture_images": options.picture_images or part,

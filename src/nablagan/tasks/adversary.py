@@ -38,14 +38,20 @@ class Adversary:
     feature_matching: float = 0.0
     """Weight of the mean absolute difference of its features on the real and the generated sample of a pair."""
 
+    weight: float = 1.0
+    """Of the loss in what the generator wants; 0 leaves the discriminator to itself."""
+
     def persuaded(self, judge: Any, pair: Pair) -> Outcome:
         """The generator's part of the loss (batch,), with measures `separation` and `feature_matching`."""
         if not self.feature_matching:
-            return generator_objective(patchwise(self.loss), judge, pair)
+            loss, measures = generator_objective(patchwise(self.loss), judge, pair)
+            return Outcome(self.weight * loss, measures)
         seen = Seen(judge)
-        total, measures = generator_objective(patchwise(self.loss), seen, pair)
+        loss, measures = generator_objective(patchwise(self.loss), seen, pair)
         difference = feature_difference(*seen.features)
-        return Outcome(total + self.feature_matching * difference, measures | {"feature_matching": difference})
+        return Outcome(
+            self.weight * loss + self.feature_matching * difference, measures | {"feature_matching": difference}
+        )
 
     def taught(self, judge: Any, pair: Pair) -> Outcome:
         """The discriminator's loss (batch,), with the measures of `discriminator_objective`."""

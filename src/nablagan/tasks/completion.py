@@ -21,6 +21,7 @@ def completion(
     discriminator: nn.Module,
     loss: Loss,
     penalties: Mapping[Penalty, Weight] | None = None,
+    adversarial: float = 1.0,
     hole: float = 0.0,
     known: float = 10.0,
     feature_matching: float = 100.0,
@@ -32,16 +33,17 @@ def completion(
     """The game of completion as LaMa plays it (Suvorov et al. 2022, equation 6), with any loss and penalties.
 
     G(known pixels and mask (batch, C + 1, h, w), latent) paints the whole image; the completed one takes its hole from
-    it and the rest from the input, exactly. L_G = adversarial + `hole` and `known` times the mean absolute difference
-    over the pixels of each + `feature_matching` + `perceptual_weight` times `perceptual`(truth, completed) +
-    `diversity` as in `translation`. The discriminator sees the completed image, or the real one, beside the mask.
-    Batches need `mask`. Measures: `hole`, `known`, `feature_matching`, `perceptual`, and those of `generation`.
+    it and the rest from the input, exactly. L_G = `adversarial` times the loss's + `hole` and `known` times the mean
+    absolute difference over the pixels of each + `feature_matching` and `diversity` as in `translation` +
+    `perceptual_weight` times `perceptual`(truth, completed). The discriminator sees the completed image, or the
+    real one, beside the mask. Batches need `mask`. Measures: `hole`, `known`, `feature_matching`, `perceptual`, and
+    those of `generation`.
     # Unlike the paper: the discriminator is told the mask and judges every patch, instead of only those with a hole.
     """
     check_weights(hole=hole, known=known, feature_matching=feature_matching, diversity=diversity)
-    check_weights(perceptual=perceptual_weight)
+    check_weights(adversarial=adversarial, perceptual=perceptual_weight)
     check_penalties(dict(penalties or {}), discriminator, "discriminator")
-    adversary = Adversary(loss, dict(penalties or {}), feature_matching)
+    adversary = Adversary(loss, dict(penalties or {}), feature_matching, adversarial)
 
     def play(generator: Callable[..., Tensor], batch: Batch) -> Completed:
         mask = mask_of(batch)

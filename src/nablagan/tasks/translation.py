@@ -16,6 +16,7 @@ def translation(
     discriminator: nn.Module,
     loss: Loss,
     penalties: Mapping[Penalty, Weight] | None = None,
+    adversarial: float = 1.0,
     reconstruction: float = 100.0,
     feature_matching: float = 0.0,
     diversity: float = 0.0,
@@ -23,16 +24,19 @@ def translation(
 ) -> Game:
     """The game of paired translation (Isola et al. 2017, "pix2pix", equation 4), with any loss and penalties.
 
-    L_G = adversarial + `reconstruction` |y - G(x, z)| + `feature_matching` difference of D's features + `diversity`
-    2 |z| / |G(x, z) - G(x, -z)|, mean absolute values each; L_D = the loss's + penalties. Players are called
-    generator(source, latent) and discriminator(images beside sources (batch, C + Cs, h, w), label[, features]) ->
-    logits (batch, patches). The last term (mode seeking, Mao et al. 2019) is for generators that use the latent.
-    Batches need `source` and `real`. Penalties are gradients with respect to the target image. Measures:
-    `reconstruction`, `feature_matching`, `closeness`, and those of `generation`. InputError for negative weights.
+    L_G = `adversarial` times the loss's + `reconstruction` |y - G(x, z)| + `feature_matching` difference of D's
+    features + `diversity` 2 |z| / |G(x, z) - G(x, -z)|, mean absolute values each; L_D = the loss's + penalties.
+    Players are called generator(source, latent) and discriminator(images beside sources (batch, C + Cs, h, w),
+    label[, features]) -> logits (batch, patches). The last term (mode seeking, Mao et al. 2019) is for generators
+    that use the latent. Batches need `source` and `real`. Penalties are gradients with respect to the target image.
+    Measures: `reconstruction`, `feature_matching`, `closeness`, and those of `generation`. InputError for negative
+    weights.
     """
-    check_weights(reconstruction=reconstruction, feature_matching=feature_matching, diversity=diversity)
+    check_weights(
+        adversarial=adversarial, reconstruction=reconstruction, feature_matching=feature_matching, diversity=diversity
+    )
     check_penalties(dict(penalties or {}), discriminator, "discriminator")
-    adversary = Adversary(loss, dict(penalties or {}), feature_matching)
+    adversary = Adversary(loss, dict(penalties or {}), feature_matching, adversarial)
 
     def play(generator: Callable[..., Tensor], batch: Batch) -> Translated:
         source = source_of(batch)

@@ -1,13 +1,15 @@
 """A run's state at one of its checkpoints, ready to go on exactly as it did; its directory is left as it is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from nablagan.data import Dataset, open_dataset
+from nablagan.data import Dataset
 from nablagan.training.checkpoint import Checkpoint, load_checkpoint
 from nablagan.training.checks import data_differences
 from nablagan.training.engine import Engine, choose
 from nablagan.training.loop import State, prepare
+from nablagan.training.opening import open_data
 from nablagan.training.restore import load_found, read_config
 from nablagan.training.run import Run
 from nablagan.types import InputError
@@ -45,14 +47,7 @@ def load_dataset(
     """
     settings = read_config(directory).data
     try:
-        return open_dataset(
-            settings.source if source is None else source,
-            settings.resolution,
-            settings.channels,
-            settings.fit,
-            limit_bad=settings.limit_bad,
-            progress=progress,
-        )
+        return open_data(settings if source is None else replace(settings, source=source), progress=progress)
     except InputError as error:
         if source is not None:
             raise

@@ -35,6 +35,8 @@ class DataSettings:
     channels: int | None = None
     fit: str | None = None
     limit_bad: float = 0.01
+    paired: bool = True
+    """False: sources, where there are any, are a set of their own, whatever their order says."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Run:
     augmentation_probability: Cosine = NEVER
     task: TaskSettings = TaskSettings()
     masks: Callable[..., Any] | None = None
-    """For completion: `data.masks.Masks`, what draws the hole of each sample."""
+    """For completion: (random, height, width) -> what is missing, a function of `data.masks`."""
     update: Callable[..., Update] = Alternating
     """(game, generator_optimizer, discriminator_optimizer) -> update; a class, or a function at the top level."""
     conditional: bool = False

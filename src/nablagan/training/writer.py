@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nablagan.checking import DerivativeCheck
 from nablagan.data.dataset import Dataset
 from nablagan.diagnostics.doctor import Doctor, Finding
 from nablagan.players import parameter_count
-from nablagan.training import sampling
+from nablagan.training import sampling, showing
 from nablagan.training.best import best_name
 from nablagan.training.checkpoint import Checkpoint, keep_newest, save_checkpoint
 from nablagan.training.circumstances import circumstances
@@ -22,6 +22,9 @@ from nablagan.training.loop import Diverged, State
 from nablagan.training.run import FORMAT, to_json
 from nablagan.training.tick import Tick, schedule_values
 from nablagan.types import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @contextmanager
@@ -113,7 +116,7 @@ class Writer:
 
     def finish(self) -> None:
         """The walk through latent space, the last event and DONE."""
-        if self.dataset.is_images:
+        if self.dataset.is_images and self.run.task.generates:
             frames = sampling.walk(self._average(), self.run, len(self.dataset.classes))
             sampling.save_walk(frames, self.directory / "samples/walk.gif")
         self.end("done")
@@ -172,9 +175,13 @@ class Writer:
         """A picture of samples on the fixed latents."""
         with self._stage("pictures"):
             name = f"samples/images-{self.state.images_seen:09d}.png"
-            picture = sampling.samples_picture(self._average(), self.run, self.dataset)
-            write_picture(self.directory / name, picture)
-            self.event("samples", file=name)
+            write_picture(self.directory / name, self._picture())
+            titles = {} if self.run.task.generates else {"columns": showing.titles_of(self.run, self.dataset)}
+            self.event("samples", file=name, **titles)
+
+    def _picture(self) -> "Image.Image":
+        draw = sampling.samples_picture if self.run.task.generates else showing.translations_picture
+        return draw(self._average(), self.run, self.dataset)
 
     def save(self, scheduled: bool = True) -> None:
         """A checkpoint; old ones but the best are deleted.

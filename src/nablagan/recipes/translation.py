@@ -1,0 +1,184 @@
+"""Translation of images: our defaults with and without pairs, what others publish, and regression without adversary."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from nablagan import losses
+from nablagan.optim import Cosine, constant
+from nablagan.players import conditional, contrastive, patch, resnet, two_ways, unet
+from nablagan.players.precision import EVERY
+from nablagan.recipes.options import Facts, Options, adjusted, bfloat16_stages, gradient_penalties, shared_settings
+from nablagan.tasks import contrastive as contrastive_task
+from nablagan.tasks import translation
+from nablagan.tasks import two_ways as two_ways_task
+from nablagan.training.circumstances import usual_gamma
+from nablagan.training.run import AdamSettings, PlayerSettings, Run, TaskSettings
+from nablagan.types import InputError
+
+IMAGES = {"cpu": 48_000, "cuda": 1_000_000}
+BATCH_SIZE = 16
+RATE, LEFT = 2e-3, 0.1
+"""Of both players at the start, and the part of it that is left at the end."""
+RECONSTRUCTION, FEATURES, DIVERSITY = 10.0, 0.0, 1.0
+CYCLE, IDENTITY, CONTRAST = 10.0, 0.0, 1.0
+LARGEST_PATCHES = 3
+"""Halvings of the discriminator, at most: patches of 70 pixels."""
+
+
+def translate(facts: Facts, options: Options) -> Run:
+    """Our default: `paired` where each sample has its source, else `unpaired`."""
+    return paired(facts, options) if facts.paired else unpaired(facts, options)
+
+
+def paired(facts: Facts, options: Options) -> Run:
+    """A run of a U-Net with relativistic loss, R1 + R2 and the difference to the truth (docs/translation.md)."""
+    run = relativistic(
+        "translate", facts, options, PlayerSettings(net_of(options, unet.generator), nets(facts, options))
+    )
+    weights = {
+        "reconstruction": chosen(options.reconstruction, RECONSTRUCTION),
+        "feature_matching": chosen(options.feature_matching, FEATURES),
+        "diversity": chosen(options.diversity, DIVERSITY) if options.latent_size else 0.0,
+    }
+    judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": facts.source_shape})
+    return replace(run, discriminator=judge, task=TaskSettings(translation, weights))
+
+
+def unpaired(facts: Facts, options: Options) -> Run:
+    """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
+    nets_ = nets(facts, options) | {"net": net_of(options, resnet.generator), "keeps": IDENTITY > 0}
+    judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
+    run = relativistic("translate", facts, options, PlayerSettings(two_ways.generator, nets_))
+    task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": IDENTITY})
+    return replace(run, discriminator=PlayerSettings(two_ways.discriminator, judge), task=task)
+
+
+def cut(facts: Facts, options: Options) -> Run:
+    """CUT (Park et al. 2020) with relativistic loss and R1 + R2: one way, without pairs."""
+    nets_ = nets(facts, options) | {"net": net_of(options, resnet.generator), "keeps": True}
+    run = relativistic("cut", facts, options, PlayerSettings(contrastive.generator, nets_))
+    task = TaskSettings(contrastive_task, {"contrast": chosen(options.reconstruction, CONTRAST)})
+    return replace(run, discriminator=PlayerSettings(patch.discriminator, judges(facts, options)), task=task)
+
+
+def pix2pix(facts: Facts, options: Options) -> Run:
+    """As published (Isola et al. 2017): non-saturating loss, no penalty, 100 |y - G(x)|, Adam 2e-4 (.5, .999).
+
+    # Unlike the paper: normalisation is per pixel, a batch has 16 images, noise is a latent or none, not dropout.
+    """
+    refuse_unpaired(facts, "pix2pix")
+    run = paired(facts, options)
+    weights = run.task.options | {"reconstruction": chosen(options.reconstruction, 100.0)}
+    run = published("pix2pix", run, facts, options)
+    return replace(run, loss=options.loss or losses.non_saturating, task=TaskSettings(translation, weights))
+
+
+def cyclegan(facts: Facts, options: Options) -> Run:
+    """As published (Zhu et al. 2017): least squares, cycle 10, identity 5, instance normalisation, Adam 2e-4.
+
+    # Unlike the paper: a batch has 16 images; identity is left out where the domains have different channels.
+    """
+    run = published("cyclegan", unpaired(facts, options), facts, options)
+    keeps = facts.source_shape is not None and facts.source_shape[0] == facts.shape[0]
+    nets_ = run.generator.options | {"normalisation": conditional.instance_norm, "keeps": keeps}
+    task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, 10.0), "identity": 5.0})
+    generator = PlayerSettings(run.generator.build, nets_)
+    return replace(run, generator=generator, loss=options.loss or losses.least_squares, task=task)
+
+
+def regression(facts: Facts, options: Options) -> Run:
+    """The paired default's generator without an adversary: the absolute difference alone, to compare with."""
+    refuse_unpaired(facts, "regression")
+    run = paired(facts, options)
+    weights = {"reconstruction": 1.0, "adversarial": 0.0}
+    judge = {"size": "tiny", "layers": 1, "source_shape": facts.source_shape}
+    return replace(
+        run,
+        recipe="regression",
+        discriminator=PlayerSettings(patch.discriminator, judge),
+        penalties=(),
+        task=TaskSettings(translation, weights),
+    )
+
+
+def relativistic(name: str, facts: Facts, options: Options, generator: PlayerSettings) -> Run:
+    """What our defaults share: loss, penalties, optimisers, intervals; the rest is replaced."""
+    check_sources(facts, name)
+    shared = shared_settings(facts, conditionless(options), IMAGES[facts.device], BATCH_SIZE)
+    shared |= {"latent_size": options.latent_size or 0}
+    adam = AdamSettings(Cosine(RATE, RATE * LEFT, shared["images"]), constant(0.99))
+    run = Run(
+        recipe=name,
+        generator=generator,
+        discriminator=PlayerSettings(patch.discriminator, judges(facts, options)),
+        loss=options.loss or losses.relativistic,
+        generator_adam=adam,
+        discriminator_adam=adam,
+        penalties=gradient_penalties(options, shared, gamma_of(facts), lambda start: constant(start)),
+        task=TaskSettings(translation),
+        **shared,
+    )
+    return adjusted(run, options)
+
+
+def published(name: str, run: Run, facts: Facts, options: Options) -> Run:
+    """The run with the Adam of the papers and no penalty unless one is asked for."""
+    adam = AdamSettings(constant(2e-4), constant(0.999), beta1=0.5)
+    penalties = () if options.gamma is None else run.penalties
+    run = replace(run, recipe=name, generator_adam=adam, discriminator_adam=adam, penalties=penalties)
+    return adjusted(run, options)
+
+
+def gamma_of(facts: Facts) -> float:
+    """The weight of R1 + R2 of a mean over patches: as for images of this size."""
+    return usual_gamma(facts.shape)
+
+
+def nets(facts: Facts, options: Options) -> dict[str, Any]:
+    """Options of the generator."""
+    return {"source_shape": facts.source_shape, "size": options.size or "small"} | in_bfloat16(facts, options)
+
+
+def judges(facts: Facts, options: Options) -> dict[str, Any]:
+    """Options of the discriminator: patches of about half the image."""
+    layers = max(1, min(LARGEST_PATCHES, conditional.halvings_of(facts.shape) - 1))
+    own = {"size": options.size or "small", "layers": layers, "scales": options.scales}
+    return own | in_bfloat16(facts, options)
+
+
+def in_bfloat16(facts: Facts, options: Options) -> dict[str, int]:
+    """The option of players all of whose stages run in bfloat16, where that is wanted."""
+    return bfloat16_stages(facts.fast_bfloat16, options, EVERY)
+
+
+def net_of(options: Options, default: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """The function that builds the generator's net."""
+    return options.net or default
+
+
+def chosen(asked: float | None, own: float) -> float:
+    """What was asked for, or the recipe's own number."""
+    return own if asked is None else asked
+
+
+def conditionless(options: Options) -> Options:
+    """The options without labels, which the players of images from images do not use."""
+    return replace(options, conditional=False)
+
+
+def check_sources(facts: Facts, name: str) -> None:
+    """Raise InputError for data with nothing to translate."""
+    if facts.source_shape is None:
+        raise InputError(
+            f"{facts.data.source} has no source images for recipe {name}: give pairs (A|B, A/ and B/, or a CSV), or "
+            "builtin:glyphs, builtin:edges, builtin:avatars"
+        )
+
+
+def refuse_unpaired(facts: Facts, name: str) -> None:
+    """Raise InputError for data without pairs."""
+    if not facts.paired:
+        raise InputError(f"recipe {name} needs pairs: leave --unpaired out, or use translate, cyclegan or cut")
