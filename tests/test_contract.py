@@ -135,6 +135,7 @@ SIGNATURES = {
     "metrics.efficientnet_stages": "device='cpu', file=None",
     "metrics.l1": "first, second, mask=None",
     "metrics.lpips_stages": "file, device='cpu'",
+    "metrics.paired_kernel_distance": "f, g, kernel, block=1024",
     "metrics.perceptual_distance": "first, second, features",
     "metrics.perceptual_distances": "first, second, features, batch_size=50, device='cpu'",
     "metrics.psnr": "first, second, mask=None",

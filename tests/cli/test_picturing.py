@@ -175,7 +175,7 @@ WRONG = {
     "a box outside": (["complete", "run", "a.png", "--box", "4,4,4,4"], "not within the picture (5 x 5)"),
     "mask of another size": (
         ["complete", "run", "a.png", "--mask", "mask.png"],
-        "mask.png is 3 x 4, the picture 5 x 5",
+        "mask.png has 4x3 pixels",
     ),
     "no mask": (["complete", "run", "a.png", "--mask", "nowhere.png"], "nowhere.png is not there"),
     "one file for many": (["complete", "run", "many", "--box", "0,0,1,1", "--out", "x.png"], "give a directory"),

@@ -39,9 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Restore, complete, write; 0. InputError goes to the caller."""
     from nablagan.cli.display import data_progress
+    from nablagan.data.masks import read_mask
     from nablagan.imaging.applying import completed
     from nablagan.imaging.jobs import below, carry_out, jobs_of
-    from nablagan.imaging.masks import boxes, mask_of, read_mask, told_of
+    from nablagan.imaging.masks import boxes, mask_of, told_of
     from nablagan.imaging.pictures import SUFFIXES
     from nablagan.training.engine import engine
 
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         def work(job: "Job", picture: "Picture") -> tuple[list["Picture"], tuple[str, ...]]:
             mask, size = arguments.mask, picture.size
-            missing = boxes(arguments.box, size) if mask is None else read_mask(mask_of(job, mask), size)
+            missing = boxes(arguments.box, size) if mask is None else read_mask(mask_of(job, mask), *size)
             results = [completed(completer, picture, missing, latent, tiling, tiles) for latent in latents]
             return results, (*told_of(missing), *_loss(arguments.out if is_file else None))
 

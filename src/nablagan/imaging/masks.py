@@ -5,20 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nablagan.imaging.applying import colours_of, floats_of, in_channels, size_words
+from nablagan.imaging.applying import size_words
 from nablagan.imaging.jobs import Job
-from nablagan.imaging.pictures import SUFFIXES, read_picture
+from nablagan.imaging.pictures import SUFFIXES
 from nablagan.types import InputError
-
-
-def read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """bool (h, w): where a mask file is white (half or more of the range). InputError where its size is another."""
-    picture = read_picture(path)
-    if picture.size != size:
-        raise InputError(
-            f"the mask {path} is {size_words(picture.size)}, the picture {size_words(size)}: make them equal"
-        )
-    return colours_of(in_channels(floats_of(picture.colours), 1), np.dtype(np.uint8))[0] >= 128
 
 
 def boxes(given: Sequence[tuple[int, int, int, int]], size: tuple[int, int]) -> np.ndarray:

@@ -14,6 +14,7 @@ from nablagan.metrics.measure import Settings, measure
 from nablagan.metrics.memorisation import Memorisation, flattened, memorisation, nearest_distances
 from nablagan.metrics.moments import Moments
 from nablagan.metrics.neighbours import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from nablagan.metrics.paired_kernel import paired_kernel_distance
 from nablagan.metrics.pairs import l1, psnr, ssim
 from nablagan.metrics.perceptual import StageFeatures, perceptual_distance, perceptual_distances
 from nablagan.metrics.sliced import sliced_wasserstein
@@ -48,6 +49,7 @@ __all__ = [
     "modes",
     "nearest_distances",
     "open_extractor",
+    "paired_kernel_distance",
     "perceptual_distance",
     "perceptual_distances",
     "polynomial",
