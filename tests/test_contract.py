@@ -99,8 +99,8 @@ SIGNATURES = {
     "diagnostics.filter_normalised_direction": "game, seed, player=None",
     "data.measured_factors": "images",
     "data.open_pairs": (
-        "spec, paired=True, resolution=None, channels=None, source_channels=None, fit=None, cache=None, limit_bad=0.01, "
-        "progress=None, split='train'"
+        "spec, paired=True, resolution=None, channels=None, source_channels=None, fit=None, cache=None, "
+        "limit_bad=0.01, progress=None, split='train'"
     ),
     "data.open_masked": ("spec, resolution=None, channels=None, fit=None, cache=None, limit_bad=0.01, progress=None"),
     "data.reversed_pairs": "dataset",
