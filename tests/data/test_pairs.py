@@ -259,6 +259,10 @@ def test_the_other_direction(tmp_path, sides):
     assert turned.description["shape"] == [1, 16, 16]
     assert turned.fingerprint != dataset.fingerprint
     assert reversed_pairs(turned).samples is dataset.samples
+    edges = open_pairs("builtin:edges-heldout")
+    assert reversed_pairs(edges).labels is edges.labels
+    domains = reversed_pairs(open_pairs("builtin:edges-heldout", paired=False))
+    assert (domains.labels, domains.classes, domains.description["class_counts"]) == (None, (), {})
     with pytest.raises(InputError, match="has no sources"):
         reversed_pairs(open_dataset("builtin:digits-heldout"))
 

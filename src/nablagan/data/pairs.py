@@ -111,10 +111,9 @@ def reversed_pairs(dataset: Dataset) -> Dataset:
     """The other direction: what was the sample is the source. Masks stay; labels of unpaired sources are lost."""
     if dataset.sources is None:
         raise InputError(f"{dataset.name} has no sources; give pairs, such as builtin:glyphs")
-    about = dict(dataset.description)
-    about["shape"], about["count"] = list(dataset.sources.shape[1:]), len(dataset.sources)
-    labels = dataset.labels if dataset.is_paired else None
-    turned = replace(dataset, samples=dataset.sources, labels=labels, sources=None, description=about)
+    about = {"shape": list(dataset.sources.shape[1:]), "count": len(dataset.sources)}
+    turned = replace(dataset if dataset.is_paired else _without_labels(dataset), samples=dataset.sources, sources=None)
+    turned = replace(turned, description=turned.description | about)
     return with_sources(turned, dataset.samples, dataset.is_paired)
 
 
@@ -162,6 +161,12 @@ def _domains(files: Listing, folders: tuple[str, str], asked: tuple[Part, ...], 
 def _dataset(samples: np.ndarray, opened: Opened) -> Dataset:
     about: dict[str, Any] = opened.about | {"shape": list(samples.shape[1:])}
     return Dataset(about["name"], samples, None, (), about["fingerprint"], about)
+
+
+def _without_labels(dataset: Dataset) -> Dataset:
+    return replace(
+        dataset, labels=None, classes=(), description=dataset.description | {"classes": [], "class_counts": {}}
+    )
 
 
 def _as_asked(dataset: Dataset, paired: bool, source_channels: int | None) -> Dataset:
