@@ -102,7 +102,9 @@ SIGNATURES = {
         "spec, paired=True, resolution=None, channels=None, source_channels=None, fit=None, cache=None, "
         "limit_bad=0.01, progress=None, split='train'"
     ),
-    "data.open_masked": ("spec, resolution=None, channels=None, fit=None, cache=None, limit_bad=0.01, progress=None"),
+    "data.open_masked": (
+        "spec, resolution=None, channels=None, fit=None, cache=None, limit_bad=0.01, progress=None, split='train'"
+    ),
     "data.reversed_pairs": "dataset",
     "data.paired_augment": "sample, draws, source=None, mask=None, kinds=('flip', 'shift', 'zoom'), probability=1.0",
     "data.masks.box": "random, height, width",
