@@ -90,8 +90,8 @@ def open_masked(
 
     It brings masks as a folder or zip with the folders images and masks (of several splits that of `split`), where a
     mask has its image's name, perhaps followed by _mask, or as a .csv file with the columns image (or target) and mask.
-    White is missing; a mask of another size than its image is bad. Masks are made smaller with their images, and a pixel
-    is missing where more than half of it was. Anything else is opened by `open_dataset`. Raises InputError.
+    White is missing; a mask of another size than its image is bad. Masks are made smaller with their images, and a
+    pixel is missing where more than half of it was. Anything else is opened by `open_dataset`. Raises InputError.
     """
     request, directory = free_request(resolution, channels, fit), cache_directory(cache)
     checked_limit(limit_bad)
