@@ -199,6 +199,16 @@ SIGNATURES = {
     "players.partial.generator": (
         "shape, source_shape, latent_size=0, size='small', widths=None, normalisation, output, bfloat16_stages=0"
     ),
+    "players.original.unet": (
+        "shape, source_shape=None, latent_size=0, halvings=8, width=64, normalisation, bias=True, dropout=False"
+    ),
+    "players.original.resnet": (
+        "shape, source_shape=None, latent_size=0, blocks=9, width=64, normalisation, bias=True, dropout=False"
+    ),
+    "players.original.unet_128": "shape, source_shape=None, **more",
+    "players.original.unet_256": "shape, source_shape=None, **more",
+    "players.original.resnet_6blocks": "shape, source_shape=None, **more",
+    "players.original.resnet_9blocks": "shape, source_shape=None, **more",
     "players.patch.discriminator": (
         "shape, classes=0, source_shape=None, size='small', layers=3, scales=1, widths=None, normalisation, "
         "bfloat16_stages=0"

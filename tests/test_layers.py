@@ -37,6 +37,7 @@ LAYERS = {
     "training": 5,
     "imaging": 5,
     "baselines": 5.5,
+    "importing": 5.5,
     "diagnosis": 6,
     "evaluation": 6,
     "recipes": 6,

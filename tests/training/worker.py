@@ -1,4 +1,4 @@
-"""One process of a run under torchrun: `worker.py DIRECTORY together|killed`; see test_processes.py."""
+"""One process of a run under torchrun: `worker.py DIRECTORY together|killed|tasks`; see torchruns.py."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from image_runs import RUNS
 from nablagan.training.engine import Engine, LeaderFailed, engine
 from nablagan.training.loop import State
 from nablagan.training.session import train
@@ -64,9 +65,15 @@ def killed(directory: Path, engine: Engine) -> None:
     train(TWENTY_STEPS, directory / "run", images(), engine, on_step=on_step)
 
 
+def tasks(directory: Path, engine: Engine) -> None:
+    """The tiny run of each task that starts from images."""
+    for name, (run, data) in RUNS.items():
+        train(run(), directory / name, data(), engine, check_derivatives=False)
+
+
 def main() -> None:
     """Do what the command line says."""
-    actions: dict[str, Any] = {"together": together, "killed": killed}
+    actions: dict[str, Any] = {"together": together, "killed": killed, "tasks": tasks}
     with engine("cpu") as this:
         actions[sys.argv[2]](Path(sys.argv[1]), this)
 

@@ -15,6 +15,7 @@ from nablagan.cli import (
     diagnose,
     evaluate,
     explain,
+    import_,
     report,
     sample,
     train,
@@ -32,6 +33,7 @@ VERBS = {
     "explain": explain,
     "compare": compare,
     "data": data,
+    "import": import_,
     "report": report,
     "verify": verify,
 }

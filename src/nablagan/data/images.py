@@ -35,7 +35,7 @@ def open_pictures(listing: Listing, request: Request, cache: Path, limit_bad: fl
         key = hash_of_json([content, request, PIXELS_VERSION])
         entry = cache_files.load(cache, key) or _decoded(listing, request, labels, cache, key, progress)
     about = entry.description
-    _check_bad(listing, about["bad"], limit_bad)
+    check_bad(listing.source, len(listing.files), about["bad"], limit_bad)
     check_count(len(entry.samples), listing.source)
     policy = Policy(**about["policy"])
     fingerprint = hash_of_json([content, len(entry.samples), policy.height, policy.width, policy.channels, policy.fit])
@@ -56,8 +56,8 @@ def open_pictures(listing: Listing, request: Request, cache: Path, limit_bad: fl
 
 
 @dataclass
-class _Account:
-    """What was seen while decoding."""
+class Account:
+    """What was seen while decoding: good rows, bad ones by reason, sizes, conversions."""
 
     good: list[int] = field(default_factory=list)
     bad: dict[str, list[str]] = field(default_factory=dict)
@@ -65,6 +65,7 @@ class _Account:
     conversions: Counter[str] = field(default_factory=Counter)
 
     def note(self, index: int, name: str, result: Decoded | BadFile) -> np.ndarray | None:
+        """The pixels of a good one; the bad one is counted."""
         if isinstance(result, BadFile):
             self.bad.setdefault(result.reason, []).append(printable(name))
             return None
@@ -74,6 +75,7 @@ class _Account:
         return result.pixels
 
     def as_json(self, policy: Policy) -> dict[str, Any]:
+        """The account as plain JSON, with the policy."""
         common = {f"{height}x{width}": count for (height, width), count in self.sizes.most_common(8)}
         rest = sum(self.sizes.values()) - sum(common.values())
         return {
@@ -89,7 +91,7 @@ def _content(listing: Listing, progress: Progress) -> str:
     """sha256 over every candidate's name (below what holds all) and bytes, or why it cannot be read."""
 
     def digest_of(name: str) -> bytes:
-        data = _attempt(listing.read, name)
+        data = attempt(listing.read, name)
         return data.reason.encode() if isinstance(data, BadFile) else hashlib.sha256(data).digest()
 
     digest = hashlib.sha256()
@@ -106,12 +108,14 @@ def _decoded(
 ) -> cache_files.Entry:
     """Decode every file to the policy that their headers suggest, into the cache."""
     policy = _policy(listing, request, progress)
-    account = _Account()
+    account = Account()
     row_shape = (policy.channels, policy.height, policy.width)
 
     def finish() -> tuple[np.ndarray | None, dict[str, Any]]:
         if not account.good:
-            raise InputError(f"{_bad_line(listing, account.bad)}; none is left, so give other files")
+            raise InputError(
+                f"{bad_line(listing.source, len(listing.files), account.bad)}; none is left, so give other files"
+            )
         kept = np.array(labels, np.int64)[account.good] if labels else None
         return kept, account.as_json(policy)
 
@@ -124,7 +128,7 @@ def _policy(listing: Listing, request: Request, progress: Progress) -> Policy:
     all_grey = True
 
     def header_of(name: str) -> Header | BadFile:
-        return _attempt(lambda name: read_header(listing.read(name)), name)
+        return attempt(lambda name: read_header(listing.read(name)), name)
 
     for block in in_order(header_of, listing.files, progress, "headers"):
         for header in block:
@@ -134,9 +138,9 @@ def _policy(listing: Listing, request: Request, progress: Progress) -> Policy:
     return policy_for_pictures(request, sizes or Counter({(8, 8): 1}), all_grey)
 
 
-def _decoded_blocks(listing: Listing, policy: Policy, account: _Account, progress: Progress) -> Iterator[np.ndarray]:
+def _decoded_blocks(listing: Listing, policy: Policy, account: Account, progress: Progress) -> Iterator[np.ndarray]:
     def decoded(name: str) -> Decoded | BadFile:
-        return _attempt(lambda name: decode(listing.read(name), policy), name)
+        return attempt(lambda name: decode(listing.read(name), policy), name)
 
     row_bytes = policy.channels * policy.height * policy.width
     block_items = max(1, min(BLOCK_ITEMS, BLOCK_BYTES // row_bytes))
@@ -151,7 +155,7 @@ def _decoded_blocks(listing: Listing, policy: Policy, account: _Account, progres
             yield np.stack(rows)
 
 
-def _attempt(function: Callable[[str], Any], name: str) -> Any:
+def attempt(function: Callable[[Any], Any], name: Any) -> Any:
     """The function's result, or the BadFile that it raised, so that one bad file stops no thread."""
     try:
         return function(name)
@@ -159,20 +163,22 @@ def _attempt(function: Callable[[str], Any], name: str) -> Any:
         return bad
 
 
-def _check_bad(listing: Listing, bad: dict[str, list[str]], limit_bad: float) -> None:
-    part = sum(map(len, bad.values())) / len(listing.files)
+def check_bad(source: str, total: int, bad: dict[str, list[str]], limit_bad: float) -> None:
+    """InputError when more than `limit_bad` of all the files are bad, with the reasons and a few names."""
+    part = sum(map(len, bad.values())) / total
     if part > limit_bad:
         enough = min(1.0, math.ceil(part * 1000) / 1000)
         raise InputError(
-            f"{_bad_line(listing, bad)}; {part:.1%} is over the limit of {limit_bad:.1%}: repair or remove "
+            f"{bad_line(source, total, bad)}; {part:.1%} is over the limit of {limit_bad:.1%}: repair or remove "
             f"them, or allow them with --limit-bad {enough:g}"
         )
 
 
-def _bad_line(listing: Listing, bad: dict[str, list[str]]) -> str:
+def bad_line(source: str, total: int, bad: dict[str, list[str]]) -> str:
+    """How many files are bad, why, and the names of a few."""
     reasons = "; ".join(
         f"{len(names)} {reason} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
         for reason, names in sorted(bad.items(), key=lambda item: -len(item[1]))
     )
     count = sum(map(len, bad.values()))
-    return f"{count} of {len(listing.files)} files in {listing.source} are unusable: {reasons}"
+    return f"{count} of {total} files in {source} are unusable: {reasons}"

@@ -41,7 +41,7 @@ class Listing:
 def listed_folder(path: Path) -> Iterator[Listing]:
     """The image files below a folder, links followed once."""
     names = sorted(_walk(path))
-    yield _listing(str(path), path.resolve().name, names, lambda name: _read_file(path / name))
+    yield _listing(str(path), path.resolve().name, names, lambda name: read_file(path / name))
 
 
 @contextmanager
@@ -143,7 +143,8 @@ def _refuse_folder(error: OSError) -> None:
     raise InputError(f"{printable(str(error.filename))} cannot be listed: {error.strerror}; change its permissions")
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file of a sane size; BadFile for anything else."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

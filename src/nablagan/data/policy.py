@@ -49,6 +49,12 @@ def checked_request(resolution: int | tuple[int, int] | None, channels: int | No
     return Request(None if resolution is None else _checked_size(resolution), channels, fit)
 
 
+def free_request(resolution: int | tuple[int, int] | None, channels: int | None, fit: str | None) -> Request:
+    """The same where the players take any size: a side need not be a base doubled."""
+    request = checked_request(None, channels, fit)
+    return request if resolution is None else request._replace(size=_plain_size(resolution))
+
+
 def policy_for_pictures(request: Request, sizes: Counter[tuple[int, int]], all_grey: bool) -> Policy:
     """Policy for image files; `sizes` counts their (height, width) as shown, after EXIF rotation.
 
@@ -85,13 +91,18 @@ def policy_for_array(request: Request, channels: int, height: int, width: int) -
 
 
 def _checked_size(resolution: int | tuple[int, int]) -> tuple[int, int]:
+    size = _plain_size(resolution)
+    layers.stages(*size)  # raises InputError, with the nearest size that players can make
+    return size
+
+
+def _plain_size(resolution: int | tuple[int, int]) -> tuple[int, int]:
     size = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
     if len(size) != 2 or not all(isinstance(side, int) for side in size):
         raise InputError(f"resolution {resolution!r} is not possible; give one number, or height and width")
     if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size):
         asked = "x".join(map(str, dict.fromkeys(size)))
         raise InputError(f"resolution {asked} is not possible; give sides from {SMALLEST_SIDE} to {LARGEST_SIDE}")
-    layers.stages(*size)  # raises InputError, with the nearest size that players can make
     return size[0], size[1]
 
 

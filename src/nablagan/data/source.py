@@ -34,15 +34,14 @@ def open_dataset(
     Raises InputError with the remedy.
     """
     request = checked_request(resolution, channels, fit)
-    if not 0 <= limit_bad <= 1:
-        raise InputError(f"limit_bad {limit_bad} must be a part in [0, 1], such as 0.01")
+    checked_limit(limit_bad)
     name, directory = os.fspath(spec), cache_directory(cache)
     if name.startswith(builtin.PREFIX):
         return builtin.open_builtin(name.removeprefix(builtin.PREFIX), request, directory, progress)
     if name.startswith(edges.PREFIX):
         inner = open_dataset(name.removeprefix(edges.PREFIX), resolution, channels, fit, cache, limit_bad, progress)
         return edges.edge_pairs(replace(inner, name=f"{inner.name}-edges"), directory, progress)
-    path = _existing(name)
+    path = existing(name)
     if path.is_dir() and (idx_images := idx.idx_images_of(path)):
         return idx.open_idx(idx_images, request, directory)
     if path.is_dir() or path.suffix.lower() == ".zip":
@@ -50,6 +49,12 @@ def open_dataset(
         with listed as files:
             return images.open_pictures(files, request, directory, limit_bad, progress)
     return _opener(path)(path, request, directory)
+
+
+def checked_limit(limit_bad: float) -> None:
+    """InputError for a part that is none."""
+    if not 0 <= limit_bad <= 1:
+        raise InputError(f"limit_bad {limit_bad} must be a part in [0, 1], such as 0.01")
 
 
 def _opener(path: Path) -> Callable[[Path, Request, Path], Dataset]:
@@ -67,7 +72,7 @@ def _opener(path: Path) -> Callable[[Path, Request, Path], Dataset]:
     )
 
 
-def _existing(name: str) -> Path:
+def existing(name: str) -> Path:
     """The path of a readable file or folder; InputError with the likely remedy if there is none."""
     if not name:
         raise InputError("the data set's name is empty; give builtin:digits or a path")

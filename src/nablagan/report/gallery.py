@@ -32,7 +32,8 @@ def through_time(record: RunRecord) -> Markup:
     record.problems += [problem for problem in problems if problem not in record.problems]
     if len(pictures) < 2:
         return Markup()
-    words = "The same latents each time, from the generator's moving average: what changes is the generator alone."
+    same = "items" if columns(record) else "latents"
+    words = f"The same {same} each time, from the generator's moving average: what changes is the generator alone."
     return tag(
         "div",
         tag("p", words, " Select a picture to enlarge it.", class_="note"),
@@ -77,20 +78,34 @@ def _reduced(shown: Picture) -> str:
     return f" Shown reduced; the original is {shown.name}." if shown.is_reduced else ""
 
 
+def columns(record: RunRecord) -> list[str]:
+    """What a picture of a run that starts from images shows, from left to right; empty for a generator of samples."""
+    told = next((event["columns"] for event in reversed(record.of_kind("samples")) if "columns" in event), None)
+    return [str(title) for title in told] if isinstance(told, list) else []
+
+
 def _generated_title(record: RunRecord, generated: Picture | None) -> str:
-    return f"Generated, after {full_count(generated.images_seen)} images" if generated else "Generated"
+    made = "Made of other images" if columns(record) else "Generated"
+    return f"{made}, after {full_count(generated.images_seen)} images" if generated else made
 
 
 def _generated_words(record: RunRecord) -> str:
     half_life = _first(record.get("config", "ema_half_lives"))
     average = f" (half-life {full_count(half_life)} images)" if is_finite(half_life) else ""
+    if shown := columns(record):
+        return (
+            f"By the moving average of the generator{average}. From left to right: {', '.join(shown)}. One row an "
+            "item; the first rows are items that training never uses. Error: the absolute difference, white where it "
+            "is the whole range."
+        )
     source = f"Drawn by the moving average of the generator{average}, on latents fixed for the whole run."
     return f"{source} {_layout(record)}".strip()
 
 
 def _real_words(record: RunRecord) -> str:
     name = record.get("data", "name")
-    return f"{f'From {name}, drawn' if name else 'Drawn'} at random and laid out in the same way."
+    layout = "" if columns(record) else " and laid out in the same way"
+    return f"{f'From {name}, drawn' if name else 'Drawn'} at random{layout}."
 
 
 def _walk_words(record: RunRecord) -> str:

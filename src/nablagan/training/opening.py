@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 
-from nablagan.data import Dataset, open_dataset
+from nablagan.data import Dataset, reversed_pairs
 from nablagan.training.run import DataSettings
 
 Progress = Callable[[int, int, str], None]
@@ -14,7 +13,14 @@ def open_data(
     settings: DataSettings, cache: str | os.PathLike[str] | None = None, progress: Progress | None = None
 ) -> Dataset:
     """The data set that the settings describe. Raises InputError, with the remedy, if it cannot be read."""
-    dataset = open_dataset(
-        settings.source, settings.resolution, settings.channels, settings.fit, cache, settings.limit_bad, progress
+    dataset = settings.opener(
+        settings.source,
+        resolution=settings.resolution,
+        channels=settings.channels,
+        fit=settings.fit,
+        cache=cache,
+        limit_bad=settings.limit_bad,
+        progress=progress,
+        **settings.options,
     )
-    return dataset if settings.paired or dataset.sources is None else replace(dataset, is_paired=False)
+    return reversed_pairs(dataset) if settings.reverse else dataset

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nablagan.data import Dataset, open_dataset
 from nablagan.data.augment import KINDS
 from nablagan.game import Game
 from nablagan.optim import Alternating, Balanced, Cosine, Update, constant
@@ -28,15 +29,19 @@ LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "scipy"}
 
 @dataclass(frozen=True)
 class DataSettings:
-    """What `data.open_dataset` is given."""
+    """Which data, and how they are opened."""
 
     source: str
     resolution: tuple[int, int] | None = None
     channels: int | None = None
     fit: str | None = None
     limit_bad: float = 0.01
-    paired: bool = True
-    """False: sources, where there are any, are a set of their own, whatever their order says."""
+    opener: Callable[..., Dataset] = open_dataset
+    """`data.open_dataset`, `data.open_pairs` or `data.open_masked`."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What the opener is given beside the fields above."""
+    reverse: bool = False
+    """Whether samples and sources change their places (`data.reversed_pairs`)."""
 
 
 @dataclass(frozen=True)
@@ -266,8 +271,9 @@ def from_json(content: Mapping[str, Any]) -> Run:
 
 
 def _data(content: Mapping[str, Any]) -> DataSettings:
-    resolution = content["resolution"]
-    return DataSettings(**{**content, "resolution": None if resolution is None else tuple(resolution)})
+    resolution, opener = content["resolution"], content.get("opener")
+    changed = {"resolution": None if resolution is None else tuple(resolution)}
+    return DataSettings(**{**content, **changed, "opener": open_dataset if opener is None else resolve(opener)})
 
 
 def _player(content: Mapping[str, Any]) -> PlayerSettings:

@@ -47,7 +47,7 @@ def columns_of(generator: nn.Module, run: Run, dataset: Dataset) -> list[Column]
         columns = translated_columns(way(generator), run, batch)
         if dataset.is_paired:
             columns += compared_columns(columns[-1][1], batch.real)
-        return columns + (back_columns(generator, columns, batch) if isinstance(generator, TwoWays) else [])
+        return columns + (back_columns(generator, columns, run, batch) if isinstance(generator, TwoWays) else [])
 
 
 def titles_of(run: Run, dataset: Dataset) -> list[str]:
@@ -79,10 +79,10 @@ def compared_columns(output: Tensor, truth: Tensor) -> list[Column]:
     return [("truth", truth), ("error", (output - truth).abs() - 1)]
 
 
-def back_columns(generator: TwoWays, columns: list[Column], batch: Batch) -> list[Column]:
+def back_columns(generator: TwoWays, columns: list[Column], run: Run, batch: Batch) -> list[Column]:
     """The input translated there and back; the targets, translated back, and there again."""
     back = generator.back(batch.real)
-    again = generator.there(back, batch.latent)
+    again = generator.there(back, latents(run, batch)[0])
     return [
         ("input again", generator.back(columns[1][1])),
         ("target", batch.real),

@@ -1,0 +1,146 @@
+"""Where pairs lie: two folders, files side by side, a table; found by names alone."""
+
+import csv
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from nablagan.data.decode import BadFile
+from nablagan.data.listing import Listing, depth_of, printable, read_file
+from nablagan.data.rows import Rows
+from nablagan.types import InputError
+
+MASK_FOLDERS = (("images", "masks"), ("image", "mask"))
+SAMPLE_COLUMNS = ("target", "sample", "image")
+"""What the column of the pictures that a generator makes may be called."""
+NO_PARTNER = "without a partner in the other folder"
+
+
+def pair_folders(split: str) -> tuple[tuple[str, str], ...]:
+    """The names that a folder of sources and one of samples may have: those of pix2pix and CycleGAN, and plain ones."""
+    return (("A", "B"), (f"{split}A", f"{split}B"), ("source", "target"), ("sources", "targets"))
+
+
+def found_folders(listing: Listing, names: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+    """The first two folders of those names that are there, as the listing spells them; None without any.
+
+    Raises InputError when one of the two is there and not the other.
+    """
+    folders = _folders(listing)
+    by_name = {folder.rsplit("/", 1)[-1].lower(): folder for folder in folders}
+    for names_of_two in names:
+        present = [by_name[name.lower()] for name in names_of_two if name.lower() in by_name]
+        if len(present) == 2:
+            return present[0], present[1]
+        if present and len(folders) == 1:
+            there = printable(present[0])
+            raise InputError(f"{listing.source} has images in {there} alone; give it {' and '.join(names_of_two)}")
+    return None
+
+
+def matched_rows(listing: Listing, folders: tuple[str, str], suffix: str = "") -> Rows:
+    """Pairs of files whose names below the two folders are equal, whatever their format.
+
+    `suffix` may follow the name in the second folder. Files without a partner, and two files of one name, are bad.
+    """
+    first, second = (_named(listing, folder) for folder in folders)
+    if suffix:
+        second = {name.removesuffix(suffix): files for name, files in second.items()}
+    bad: dict[str, list[str]] = {}
+    files = []
+    for name in sorted(first.keys() | second.keys()):
+        both = [*first.get(name, ()), *second.get(name, ())]
+        if len(both) == 2 and name in first and name in second:
+            files.append((both[0], both[1]))
+        else:
+            reason = "of the same name as another" if len(both) > 1 else NO_PARTNER
+            bad.setdefault(reason, []).extend(map(printable, both))
+    if not files:
+        raise InputError(f"{listing.source}: no name in {folders[0]} is one in {folders[1]}; give pairs equal names")
+    return Rows(listing.source, listing.name, tuple(files), listing.read, bad, _ignored(listing, folders))
+
+
+def side_by_side_rows(listing: Listing) -> Rows:
+    """Each file holds a source on the left and its sample on the right."""
+    return Rows(
+        listing.source, listing.name, tuple((file,) for file in listing.files), listing.read, {}, listing.ignored
+    )
+
+
+def domain_rows(listing: Listing, folder: str, folders: tuple[str, str]) -> Rows:
+    """The files of one of two folders, each a row of its own."""
+    files = tuple((file,) for file in listing.files if file.startswith(folder + "/"))
+    source = f"{listing.source}/{folder}"
+    return Rows(source, listing.name, files, listing.read, {}, _ignored(listing, folders))
+
+
+def table_rows(path: Path, columns: tuple[tuple[str, ...], ...]) -> Rows:
+    """The rows of a CSV file with a header; `columns` are the names that each part's column may have.
+
+    Paths are relative to the file. Rows with an empty cell are bad.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV ({error}); save it as UTF-8 text") from error
+    header = {(name or "").strip().lower(): name for name in (table[0] if table else {})}
+    chosen = [_column(path, header, names) for names in columns]
+    files, bad = [], {}
+    for number, line in enumerate(table, 2):
+        cells = tuple((line[name] or "").strip() for name in chosen)
+        if all(cells):
+            files.append(cells)
+        else:
+            bad.setdefault("with an empty cell", []).append(f"row {number}")
+    if not files:
+        raise InputError(f"{path} has no complete row; give {', '.join(names[0] for names in columns)}")
+    return Rows(printable(str(path)), printable(path.stem), tuple(files), _reader(path.parent), bad)
+
+
+def has_column(path: Path, name: str) -> bool:
+    """Whether the first line of a CSV file names a column."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            return name in [cell.strip().lower() for cell in next(csv.reader(stream), [])]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV ({error}); save it as UTF-8 text") from error
+
+
+def _folders(listing: Listing) -> list[str]:
+    """The folders that hold everything but what is round all of it; the one round everything if there is no other."""
+    depth = depth_of(listing.files)
+    parts = [name.split("/") for name in listing.files]
+    below = sorted({"/".join(part[: depth + 1]) for part in parts if len(part) > depth + 1})
+    return below or (["/".join(parts[0][:depth])] if depth else [])
+
+
+def _named(listing: Listing, folder: str) -> dict[str, list[str]]:
+    """The files of a folder by their names below it, without the format."""
+    found: dict[str, list[str]] = {}
+    for file in listing.files:
+        if file.startswith(folder + "/"):
+            inner = file.removeprefix(folder + "/")
+            found.setdefault(inner.rsplit(".", 1)[0], []).append(file)
+    return found
+
+
+def _ignored(listing: Listing, folders: tuple[str, str]) -> dict[str, int]:
+    beside = sum(not file.startswith((folders[0] + "/", folders[1] + "/")) for file in listing.files)
+    return listing.ignored | ({f"beside {folders[0]} and {folders[1]}": beside} if beside else {})
+
+
+def _column(path: Path, header: dict[str, str], names: tuple[str, ...]) -> str:
+    for name in names:
+        if name in header:
+            return header[name]
+    there = ", ".join(map(printable, header)) or "nothing"
+    raise InputError(f"{path} has no column {names[0]} but {there}; its first line must name the columns")
+
+
+def _reader(folder: Path) -> Callable[[str], bytes]:
+    def read(name: str) -> bytes:
+        if not (folder / name).exists():
+            raise BadFile("missing")
+        return read_file(folder / name)
+
+    return read
