@@ -108,6 +108,8 @@ def test_values_come_back():
         values = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(1, 1, -1)
         assert (colours_of(floats_of(values), values.dtype) == values).all()
     assert colours_of(torch.tensor([[[-2.0, 2.0]]]), np.dtype(np.uint8)).tolist() == [[[0, 255]]]
+    with pytest.raises(InputError, match="diverged"):
+        colours_of(torch.tensor([[[torch.nan]]]), np.dtype(np.uint8))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "I;16", "F"])

@@ -1,9 +1,12 @@
 """Tiles: the untiled result where the network looks no further than their overlap, no seam where it does."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
 
+from nablagan import players
 from nablagan.imaging.tiles import Tiling, in_tiles, ramps, tiled_rows
 from nablagan.types import InputError
 
@@ -70,6 +73,20 @@ def test_no_seam_where_a_network_looks_further_than_the_overlap():
     assert blended.diff(dim=2).abs().max() < hard.diff(dim=2).abs().max() / 8
     steps = blended.diff(dim=2).abs().flatten()
     assert steps.max() < 0.25 * 0.11  # a mean differs by 0.21 from the next one's, and crosses over in 16 pixels
+
+
+@pytest.mark.parametrize("player", [players.unet, players.resnet], ids=lambda player: player.__name__.split(".")[-1])
+def test_a_translator_changes_no_more_in_overlaps_than_it_does_there_by_itself(player):
+    """Oracle: the untiled result of the same untrained network, which looks far, at the same places."""
+    torch.manual_seed(0)
+    net = player.generator((1, 32, 32), source_shape=(1, 32, 32), size="tiny").eval().requires_grad_(False)
+    smooth = nn.functional.interpolate(picture(24, 32)[None, :1], (192, 256), mode="bilinear")[0]
+    tiled, whole = in_tiles(net, smooth, 128, 64, multiple=32), net(smooth[None])[0]
+    spans = Tiling(128, 64, 32).spans(256)
+    overlaps = torch.cat([torch.arange(b.start, a.stop) for a, b in pairwise(spans)]) - 1
+    steps, own = (each.diff(dim=2).abs()[:, :, overlaps] for each in (tiled, whole))
+    assert steps.mean() < 1.05 * own.mean()
+    assert steps.max() < 1.2 * own.max()
 
 
 def test_weights_sum_to_one_and_margins_are_left_out():

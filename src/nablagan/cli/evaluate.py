@@ -25,6 +25,7 @@ EPILOG = """examples:
   nablagan evaluate runs/00001-digits-strided                  against held-out data where they are known
   nablagan evaluate runs/00001-digits-strided --checkpoint best --count 1000
   nablagan evaluate runs/photos --against held-out/            your own held-out images
+  nablagan evaluate runs/00002-edges-translate                 outputs against truths, and baselines beside them
   nablagan evaluate samples/ --against photos/ --train photos/ any folder, .zip, .npy or .npz
   nablagan evaluate first.json second.json                     two evaluations side by side, if they are comparable
   nablagan evaluate --extractor fid-inception --where          which weights that needs, and where they are
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write, tell; 0. InputError goes to the caller."""
+    from nablagan.cli.pairs import evaluate_pairs, starts_from_images
     from nablagan.types import InputError
 
     if arguments.where:
@@ -70,7 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _compare(given[0], given[1], arguments.json)
     if len(given) != 1:
         raise InputError("give one run, folder or array to evaluate, or two records (A.json B.json) to compare")
-    _evaluate(arguments.what[0], arguments)
+    what = arguments.what[0]
+    if starts_from_images(Path(what)):
+        evaluate_pairs(Path(what), _wish(what, arguments), arguments)
+    else:
+        _evaluate(what, arguments)
     return 0
 
 

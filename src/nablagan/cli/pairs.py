@@ -1,12 +1,60 @@
-"""How a comparison of pairs is told: a table of candidates and figures, one for each group of holes."""
+"""`nablagan evaluate` of a run that starts from images, and how pairs are told: a row a candidate, a table a group."""
 
+import argparse
+import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from nablagan.cli.options import DEFAULT_EXTRACTOR, choices_of
 from nablagan.report.words import number, title_case
+
+if TYPE_CHECKING:
+    from nablagan.evaluation.opening import Wish
+    from nablagan.evaluation.pairs import PairJudge
 
 HEADINGS = {"l1": "L1", "psnr": "PSNR in dB", "ssim": "SSIM"}
 ARROWS = {"less": "less is better", "more": "more is better"}
+
+
+def starts_from_images(run: Path) -> bool:
+    """Whether a path is that of a run that translates or completes."""
+    from nablagan.evaluation.opening import is_run
+    from nablagan.training.restore import read_config
+
+    return is_run(run) and not read_config(run).task.generates
+
+
+def evaluate_pairs(run: Path, wish: "Wish", arguments: argparse.Namespace) -> None:
+    """Judge the run on held-out pairs, with baselines; write RUN/pairs/...json and .png (or --out), and tell."""
+    from nablagan.cli.display import data_progress
+    from nablagan.evaluation.files import write_pairs
+    from nablagan.evaluation.pair_run import pairs_of_run
+    from nablagan.training.engine import engine
+    from nablagan.types import InputError
+
+    with engine(arguments.device) as here, data_progress(quiet=arguments.json) as progress:
+        found = pairs_of_run(run, wish, _judge(arguments, here.device), here.device, progress)
+    try:
+        files = write_pairs(arguments.out, run, found)
+    except OSError as error:
+        raise InputError(f"cannot write the record: {error.strerror}; choose another --out") from error
+    if arguments.json:
+        print(json.dumps(found.record | {"files": [str(path) for path in files]}))
+        return
+    tell_pairs(found.record)
+    for path in files:
+        print(path)
+
+
+def _judge(arguments: argparse.Namespace, device: Any) -> "PairJudge":
+    """The extractor that was chosen, and EfficientNet's stages."""
+    from nablagan.evaluation.pairs import PairJudge
+    from nablagan.metrics import efficientnet_stages, open_extractor
+
+    choices = choices_of(arguments.choose)
+    extractor = open_extractor(arguments.extractor or DEFAULT_EXTRACTOR, arguments.weights, device, **choices)
+    return PairJudge(extractor, efficientnet_stages(device), device)
 
 
 def tell_pairs(record: Mapping[str, Any]) -> None:
@@ -19,6 +67,10 @@ def tell_pairs(record: Mapping[str, Any]) -> None:
         surely = [_heading(figure) for figure, entry in figures.items() if _is_sure(entry)]
         told = ", ".join(surely) or "nothing"
         print(f"{record['first']} and {name} differ for certain in: {told}")
+    for name, shares in record.get("nearness", {}).items():
+        print(f"nearer to its counterpart by {_heading(name)}: {_shares(shares)}")
+    for name, why in record.get("baselines_missing", {}).items():
+        print(f"left out: {name} ({why})")
     for what, protocol in record["protocol"].items():
         print(f"{what}: {protocol['name']}")
 
@@ -48,6 +100,11 @@ def _cell(entry: Mapping[str, Any]) -> str:
     if entry["low"] is None or entry["high"] is None:
         return number(entry["value"])
     return f"{number(entry['value'])}\n{number(entry['low'])} to {number(entry['high'])}"
+
+
+def _shares(shares: Mapping[str, Any]) -> str:
+    words = {"than_input": "than the input", "than_random": "than another target", "than_both": "than both"}
+    return ", ".join(f"{shares[key]['value']:.1%} {word}" for key, word in words.items())
 
 
 def _is_sure(entry: Mapping[str, Any]) -> bool:

@@ -4,13 +4,15 @@ from pathlib import Path
 
 from nablagan.data.idx import idx_images_of
 
-BUILTIN = {"builtin:digits": "builtin:digits-heldout"}
+NAMES = ("digits", "glyphs", "edges", "photos", "avatars", "avatars-kinds")
+BUILTIN = {f"builtin:{name}": f"builtin:{name}-heldout" for name in NAMES}
 
 
 def counterpart(source: str) -> str:
     """Data of the same kind that a training on `source` has not seen; empty where none is known.
 
-    builtin:digits has builtin:digits-heldout; IDX files whose name begins with train have the t10k beside them.
+    builtin:digits has builtin:digits-heldout, and so have others; IDX files whose name begins with train have the t10k
+    beside them.
 
     >>> counterpart("builtin:digits"), counterpart("photos/")
     ('builtin:digits-heldout', '')

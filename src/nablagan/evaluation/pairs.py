@@ -20,6 +20,8 @@ from nablagan.types import InputError
 
 KIND = "nablagan pair evaluation"
 FORMAT = 1
+SQUARED = "squared_difference"
+"""Kept for each pair instead of its PSNR, which is infinite where a hole is filled exactly."""
 BETTER = {"l1": LESS, "psnr": MORE, "ssim": MORE, "perceptual_distance": LESS, "kernel_distance": LESS}
 
 
@@ -57,6 +59,8 @@ def pair_figures(
     outputs: np.ndarray, targets: np.ndarray, judge: PairJudge = PairJudge(), masks: np.ndarray | None = None
 ) -> dict[str, Estimate]:
     """L1, PSNR, SSIM, perceptual and kernel distance of outputs and targets, uint8 (n, C, h, w), with 95 % intervals.
+
+    PSNR is that of the mean squared difference over all images: a mean of PSNRs is infinite where one is.
 
     With masks (n, 1, h, w) L1, PSNR and SSIM are over the pixels where they are not 0, of images that have such; the
     distances see whole images, and the kernel distance is that of pairs (`metrics.paired_kernel`). SSIM is left out
@@ -113,7 +117,7 @@ def measured(
     """The figures of each pair; `unit` is what features are divided by."""
     if outputs.shape != targets.shape or not len(targets):
         raise InputError(f"outputs of shape {outputs.shape} for targets of {targets.shape}; give one for each target")
-    values = {"l1": l1(outputs, targets, masks), "psnr": psnr(outputs, targets, masks)}
+    values = {"l1": l1(outputs, targets, masks), SQUARED: torch.pow(10, -psnr(outputs, targets, masks) / 10)}
     if min(targets.shape[2:]) >= WINDOW:
         values["ssim"] = ssim(outputs, targets, masks)
     if judge.stages is not None:
@@ -135,7 +139,8 @@ def _scaled(features: np.ndarray | None, unit: float) -> np.ndarray | None:
 
 
 def _estimates(found: Measured, truth: np.ndarray | None, rows: np.ndarray) -> dict[str, Estimate]:
-    estimates = {name: mean_of(values[torch.from_numpy(rows)]) for name, values in found.values.items()}
+    means = {name: mean_of(values[torch.from_numpy(rows)]) for name, values in found.values.items()}
+    estimates = {"l1": means.pop("l1"), "psnr": _decibels(means.pop(SQUARED)), **means}
     if truth is not None and found.features is not None and len(rows) > 2:
         estimates["kernel_distance"] = paired_kernel_estimate(found.features[rows], truth[rows])
     return estimates
@@ -149,8 +154,15 @@ def mean_of(values: Tensor) -> Estimate:
     return from_deviation(float(known.mean()), deviation_of_mean(known))
 
 
+def _decibels(squared: Estimate) -> Estimate:
+    """PSNR of a mean squared difference, as a share of the squared range."""
+    value, low, high = (-10 * math.log10(each) if each > 0 else math.inf for each in squared)
+    return Estimate(value, high, low)
+
+
 def _differences(first: Measured, other: Measured) -> dict[str, dict[str, float | None]]:
-    return {name: _entry(mean_of(values - other.values[name])) for name, values in first.values.items()}
+    names = [name for name in first.values if name != SQUARED]
+    return {name: _entry(mean_of(first.values[name] - other.values[name])) for name in names}
 
 
 def _json(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:

@@ -122,7 +122,9 @@ def floats_of(colours: np.ndarray) -> Tensor:
 
 
 def colours_of(values: Tensor, dtype: np.dtype) -> np.ndarray:
-    """The reverse of `floats_of`, cut to the range and rounded."""
+    """The reverse of `floats_of`, cut to the range and rounded. InputError for NaN and Inf."""
+    if not bool(torch.isfinite(values).all()):
+        raise InputError("the run's network gives NaN or Inf: it has diverged; choose an earlier --checkpoint")
     scaled = (values.double().clamp(-1, 1).numpy() + 1) * (_most(dtype) / 2)
     return scaled.astype(dtype) if dtype.kind == "f" else np.rint(scaled).astype(dtype)
 
