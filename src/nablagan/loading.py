@@ -82,7 +82,7 @@ def picture_given(image: Given) -> Picture:
         return read_picture(Path(image))
     try:
         planes = planes_of(Image.fromarray(image) if isinstance(image, np.ndarray) else image)
-    except (BadFile, TypeError, ValueError) as error:
+    except (BadFile, AttributeError, TypeError, ValueError) as error:
         raise InputError(f"this image cannot be used ({error}): give (h, w) or (h, w, 3) uint8, or a file") from error
     return Picture(planes.colours, planes.alpha, planes.mode, {})
 

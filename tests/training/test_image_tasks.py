@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from image_runs import RUNS, completion_run, pairs, translation_run
+from image_runs import RUNS, completion_run, pairs, pooled_run, translation_run
 from nablagan.data.sampler import Sampler
 from nablagan.report import write_report
 from nablagan.training import showing
@@ -41,6 +41,14 @@ def test_a_stopped_run_goes_on_exactly(name: str, finished: dict[str, Path], tmp
     assert tensor_bytes(tmp_path / "run") == tensor_bytes(finished[name])
     told = [event for event in story(tmp_path / "run") if event["kind"] != "derivative_check"]
     assert told == [event for event in story(finished[name]) if event["kind"] != "derivative_check"]
+
+
+def test_a_pool_of_past_samples_goes_on_exactly(tmp_path: Path):
+    data = RUNS["two ways"][1]()
+    assert go(tmp_path / "straight", pooled_run(), data).status == "done"
+    assert go(tmp_path / "run", pooled_run(), data, on_step=stop_at(5 * BATCH)).status == "stopped"
+    assert go(tmp_path / "run", pooled_run(), data).status == "done"
+    assert tensor_bytes(tmp_path / "run") == tensor_bytes(tmp_path / "straight")
 
 
 @pytest.fixture(scope="module")
