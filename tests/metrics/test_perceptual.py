@@ -84,6 +84,24 @@ def test_it_is_a_loss_with_two_derivatives(build):
     assert bool(gradient.isfinite().all())
 
 
+@BOTH
+def test_a_game_may_differentiate_it_in_any_order(build):
+    """Hessian-vector products by reverse over forward and forward over reverse equal double backward; float64 images."""
+    features = opened(build)
+    random = torch.Generator().manual_seed(0)
+    first, second, v = (torch.rand(1, 1, 32, 32, generator=random, dtype=torch.float64) * 2 - 1 for _ in range(3))
+
+    def distance(images):
+        return perceptual_distance(images, second, features).sum()
+
+    slope = torch.func.grad(distance)
+    twice = torch.func.grad(lambda images: (slope(images) * v).sum())(first)
+    over_forward = torch.func.grad(lambda images: torch.func.jvp(distance, (images,), (v,))[1])(first)
+    _, over_reverse = torch.func.jvp(slope, (first,), (v,))
+    for product in (over_forward, over_reverse):
+        assert (product - twice).norm() < 1e-4 * twice.norm()
+
+
 def test_the_network_is_no_player():
     """A gradient of a sum of weights and images goes to the images alone."""
     features = opened(efficientnet_stages)

@@ -87,7 +87,7 @@ def sides_of_run(run: Path, wish: Wish, device: torch.device | str = "cpu", prog
     Real data come in the generator's shape. InputError for what is no run, or data that are not there.
     """
     settings, shape = read_config(run).data, tuple(read_json(run / "data.json")["shape"])
-    opener = opener_of(settings, wish.cache, progress)
+    opener = _opener(settings, wish.cache, progress)
     own = opener(wish.train or settings.source)
     source = wish.against or counterpart(settings.source) or settings.source
     known = source == (wish.train or settings.source)
@@ -107,7 +107,7 @@ def sides_of_data(spec: str, wish: Wish, progress: Progress | None = None) -> Si
     if wish.against is None:
         raise InputError(f"{spec} is no run, so say what its samples are compared with: --against DATA")
     settings = DataSettings(spec, _size(wish.resolution), wish.channels, wish.fit, wish.limit_bad)
-    opener = opener_of(settings, wish.cache, progress)
+    opener = _opener(settings, wish.cache, progress)
     given = opener(spec)
 
     def opened(source: str) -> Dataset:
@@ -133,7 +133,7 @@ def in_shape(dataset: Dataset, shape: tuple[int, ...], again: Callable[[tuple[in
     return again((shape[1], shape[2]), shape[0])
 
 
-def opener_of(settings: DataSettings, cache: str | None, progress: Progress | None) -> Callable[..., Dataset]:
+def _opener(settings: DataSettings, cache: str | None, progress: Progress | None) -> Callable[..., Dataset]:
     """Opens a source as the settings say, or in another size."""
 
     def opener(source: str, size: tuple[int, int] | None = None, channels: int | None = None) -> Dataset:

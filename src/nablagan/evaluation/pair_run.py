@@ -1,6 +1,7 @@
 """A run that starts from images, judged on pairs that it has not seen, with baselines in the same table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +15,13 @@ from nablagan.data.sampler import heldout
 from nablagan.evaluation.counterparts import counterpart
 from nablagan.evaluation.holes import hole_groups
 from nablagan.evaluation.nearness import nearness
-from nablagan.evaluation.opening import Wish, opener_of
+from nablagan.evaluation.opening import Wish
 from nablagan.evaluation.outputs import completed_images, translated_images
 from nablagan.evaluation.pair_baselines import completion_baselines, translation_baselines
 from nablagan.evaluation.pairs import PairJudge, pair_record
 from nablagan.evaluation.samples import Progress, silent
 from nablagan.metrics.perceptual import perceptual_distances
+from nablagan.training.opening import open_data
 from nablagan.training.restore import load_generator
 from nablagan.training.run import Run
 from nablagan.training.translating import Translator, translator_of
@@ -30,6 +32,7 @@ MOST = 1000
 ROWS = 12
 """Pairs of the picture."""
 MODEL = "model"
+HELD_OUT_OF_OWN = "held out of the training data"
 KINDS: dict[str, Kind] = {"thin": thin, "medium": medium, "thick": thick}
 
 
@@ -67,9 +70,12 @@ def pairs_of_run(
     """
     trained = load_generator(run, wish.checkpoint, wish.half_life)
     translator = translator_of(trained, run, device=device)
-    opener = opener_of(trained.run.data, wish.cache, progress)
-    own = opener(wish.train or trained.run.data.source)
-    data = _chosen(_held_out(trained.run, own, opener, wish), wish)
+    settings = trained.run.data
+    own = open_data(replace(settings, source=wish.train or settings.source), wish.cache, progress)
+    data = _held_out(trained.run, own, wish, progress)
+    if data.role == HELD_OUT_OF_OWN:
+        own = _without(own, heldout(len(own), trained.run.seed, trained.run.holdout))
+    data = _chosen(data, wish)
     _check(data, translator)
     judged = _completion if translator.completes else _translation
     found = judged(translator, data, own, judge, wish.seed, progress or silent)
@@ -148,15 +154,29 @@ def _nearness(
     }
 
 
-def _held_out(run: Run, own: Dataset, opener: Callable[..., Dataset], wish: Wish) -> HeldOut:
+def _held_out(run: Run, own: Dataset, wish: Wish, progress: Progress | None) -> HeldOut:
+    """Pairs that training has not seen, opened as its own data were, also where it took them for two sets."""
+    paired = {"paired": True} if "paired" in run.data.options else {}
+    settings = replace(run.data, resolution=own.shape[1:], options=run.data.options | paired)
     source = wish.against or counterpart(run.data.source)
     if source:
-        dataset = opener(source, own.shape[1:])
+        dataset = open_data(replace(settings, source=source), wish.cache, progress)
         return _rows(dataset, np.arange(len(dataset)), "given" if wish.against else "held out")
+    if paired and (Path(run.data.source).expanduser() / "testA").is_dir():
+        settings = replace(settings, options=settings.options | {"split": "test"})
+        dataset = open_data(settings, wish.cache, progress)
+        return _rows(dataset, np.arange(len(dataset)), "held out, testA and testB")
     rows = heldout(len(own), run.seed, run.holdout)
-    if len(rows) < 3:
+    if len(rows) < 3 or not own.is_paired:
         raise InputError(f"no held-out data are known for {run.data.source}: name some, --against DATA")
-    return _rows(own, rows, "held out of the training data")
+    return _rows(own, rows, HELD_OUT_OF_OWN)
+
+
+def _without(dataset: Dataset, rows: np.ndarray) -> Dataset:
+    """The data set that baselines may look into: pairs without those that are judged."""
+    kept = np.setdiff1d(np.arange(len(dataset)), rows)
+    sources = None if dataset.sources is None else np.asarray(dataset.sources)[kept]
+    return replace(dataset, samples=np.asarray(dataset.samples)[kept], labels=None, sources=sources, masks=None)
 
 
 def _rows(dataset: Dataset, rows: np.ndarray, role: str) -> HeldOut:

@@ -62,8 +62,8 @@ def perceptual_distances(
 
 
 def _seen(images: Tensor) -> Tensor:
-    """Three channels, no side below 64."""
-    images = images.expand(-1, 3, -1, -1)
+    """float32, which the networks are; three channels, no side below 64."""
+    images = images.float().expand(-1, 3, -1, -1)
     least = min(images.shape[2:])
     if least >= LEAST_SIDE:
         return images
