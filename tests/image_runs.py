@@ -9,7 +9,7 @@ import numpy as np
 from nablagan import losses, penalties
 from nablagan.data import masks
 from nablagan.data.dataset import Dataset
-from nablagan.optim import constant
+from nablagan.optim import Pooled, constant
 from nablagan.players import contrastive as contrastive_players
 from nablagan.players import two_ways as two_ways_players
 from nablagan.tasks import completion, contrastive, translation, two_ways
@@ -89,6 +89,16 @@ def completion_run(**changes: Any) -> Run:
         masks=masks.random_mask,
         **changes,
     )
+
+
+def pooled_run(**changes: Any) -> Run:
+    """The same with a pool of 5 past samples."""
+    return two_ways_run(update=pooled, **changes)
+
+
+def pooled(*arguments: Any) -> Pooled:
+    """An update with a small pool."""
+    return Pooled(*arguments, size=5)
 
 
 RUNS = {

@@ -27,6 +27,7 @@ NAMES = {
     "diagnostics",
     "interface",
     "latent",
+    "load",
     "derivative_check",
     "losses",
     "metrics",
@@ -98,6 +99,24 @@ SIGNATURES = {
     "diagnostics.loss_plane": "game, point, first, second, batch, amounts",
     "diagnostics.filter_normalised_direction": "game, seed, player=None",
     "data.measured_factors": "images",
+    "data.open_pairs": (
+        "spec, paired=True, resolution=None, channels=None, source_channels=None, fit=None, cache=None, "
+        "limit_bad=0.01, progress=None, split='train'"
+    ),
+    "data.open_masked": (
+        "spec, resolution=None, channels=None, fit=None, cache=None, limit_bad=0.01, progress=None, split='train'"
+    ),
+    "data.reversed_pairs": "dataset",
+    "data.paired_augment": "sample, draws, source=None, mask=None, kinds=('flip', 'shift', 'zoom'), probability=1.0",
+    "data.masks.box": "random, height, width",
+    "data.masks.thin": "random, height, width",
+    "data.masks.medium": "random, height, width",
+    "data.masks.thick": "random, height, width",
+    "data.masks.outpainting": "random, height, width",
+    "data.masks.random_mask": "random, height, width",
+    "data.masks.strokes": "random, height, width, settings",
+    "data.masks.masks": "count, height, width, kind, seed=0, position=0, first=0",
+    "data.masks.read_mask": "path, height, width",
     "data.shapes": "count=10000, resolution=32, seed=20170603",
     "latent.condition_number": "generator, latent, label=None",
     "latent.derivative_image": "generator, latent, direction, label=None",

@@ -36,6 +36,7 @@ LAYERS = {
     "metrics": 4,
     "training": 5,
     "imaging": 5,
+    "loading": 6,
     "baselines": 5.5,
     "importing": 5.5,
     "diagnosis": 6,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nablagan.checking import DerivativeCheck, derivative_check
     from nablagan.game import Game, Jacobian
     from nablagan.interface import AdversarialTerm
+    from nablagan.loading import load
     from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "diagnostics",
     "interface",
     "latent",
+    "load",
     "losses",
     "metrics",
     "optim",
@@ -63,6 +65,7 @@ _HOMES = {
     "Pair": "types",
     "PlayerLosses": "types",
     "derivative_check": "checking",
+    "load": "loading",
 }
 
 

@@ -127,3 +127,21 @@ def test_people_at_a_terminal_see_progress_on_standard_error(tmp_path, monkeypat
     assert capsys.readouterr().err == ""
     run(tmp_path / "a", "--resolution", "8")
     assert "decoding" in capsys.readouterr().err
+
+
+def test_pairs_domains_and_masks_are_shown_side_by_side(tmp_path, capsys):
+    for folder, seed in (("A", 0), ("B", 30), ("images", 60), ("masks", 90)):
+        write_photos(tmp_path / folder, 9, first_seed=seed)
+    found = {}
+    for layout in ("pairs", "domains", "masked"):
+        assert run(tmp_path, "--layout", layout, "--json", "--out", tmp_path / layout) == 0
+        found[layout] = json.loads(capsys.readouterr().out)
+    assert (found["pairs"]["is_paired"], found["domains"]["is_paired"]) == (True, False)
+    assert (found["pairs"]["source_count"], found["masked"]["mask_count"]) == (9, 9)
+    widths = {}
+    for layout, report in found.items():
+        with Image.open(report["contact_sheet"]) as sheet:
+            widths[layout] = sheet.width
+    assert widths["pairs"] == widths["masked"] > 9 * 2 * 16
+    assert run(tmp_path, "--layout", "pairs", "--out", tmp_path) == 0
+    assert "9 of 3 x 16 x 16, a source for each sample" in capsys.readouterr().out

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import torch
+from PIL import Image
 
 import generators_of_others as others
 from nablagan.cli.main import main
@@ -30,3 +32,20 @@ def test_what_cannot_be_imported_is_one_line_and_exit_2(tmp_path, capsys):
     assert error.startswith("nablagan: error: ")
     assert error.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_translate_makes_the_original_networks_pictures(tmp_path, capsys):
+    """Oracle: the original network on the same pixels; a level of 255 is 8e-3, so rounding may differ by one."""
+    theirs = others.trained(others.resnet(3, 3, 6, 2, others.INSTANCE))
+    torch.save(theirs.state_dict(), tmp_path / "latest_net_G.pth")
+    pixels = np.random.default_rng(0).integers(0, 256, (36, 44, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    assert main(["import", str(tmp_path / "latest_net_G.pth"), "--out", str(tmp_path / "run")]) == 0
+    assert main(["translate", str(tmp_path / "run"), str(tmp_path / "photo.png"), "--out", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    source = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
+    with torch.no_grad():
+        expected = ((theirs(source) + 1) * 127.5)[0].permute(1, 2, 0).numpy()
+    found = np.asarray(Image.open(tmp_path / "out" / "photo.png"), dtype=float)
+    assert expected.std() > 10
+    assert np.abs(found - expected).max() < 1

@@ -1,6 +1,7 @@
 """The audit against numbers computed the long way, and the contact sheet against the samples."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,3 +103,26 @@ def test_the_contact_sheet_of_large_images_and_of_points():
     large = np.zeros((8, 1, 512, 256), np.uint8)
     assert contact_sheet(described(large), columns=4, rows=2).size == (4 * 66 + 2, 2 * 130 + 2)
     assert contact_sheet(open_dataset("builtin:ring")).size == (480, 480)
+
+
+def test_the_contact_sheet_shows_sources_left_and_masks_right_of_their_samples():
+    random = np.random.default_rng(0)
+    samples, sources = (random.integers(0, 256, (6, channels, 24, 24), np.uint8) for channels in (3, 1))
+    masks = (random.random((6, 1, 24, 24)) < 0.5) * np.uint8(255)
+    dataset = replace(Dataset("pairs", samples, None, (), "", {}), sources=sources, masks=masks)
+    sheet = np.asarray(contact_sheet(dataset, columns=1))
+    for row in range(6):
+        cells = sheet[2 + row * 26 :][:24, 2 : 2 + 3 * 24].transpose(2, 0, 1)
+        np.testing.assert_array_equal(cells[:, :, :24], sources[row].repeat(3, axis=0))
+        np.testing.assert_array_equal(cells[:, :, 24:48], samples[row])
+        np.testing.assert_array_equal(cells[:, :, 48:], np.where(masks[row] > 0, 128, samples[row]))
+
+
+def test_the_contact_sheet_of_two_domains_has_rows_of_each():
+    sources, samples = np.full((30, 1, 24, 24), 200, np.uint8), np.full((5, 3, 48, 48), 90, np.uint8)
+    dataset = replace(Dataset("domains", samples, None, (), "", {}), sources=sources, is_paired=False)
+    sheet = np.asarray(contact_sheet(dataset, columns=4, rows=4))
+    assert sheet.shape[0] == 4 * 50 + 2  # two rows of sources, then two of samples with empty places at the end
+    left = sheet.shape[1] - (4 * 50 + 2)
+    middles = sheet[26::50, left + 26 :: 50, 0]
+    assert middles.tolist() == [[200] * 4, [200] * 4, [90] * 4, [90, 255, 255, 255]]

@@ -42,6 +42,18 @@ def test_images_of_one_block_do_not_touch():
     for index, picture in enumerate(pictures):
         np.testing.assert_array_equal(together[index], edge_maps(grey(picture))[0])
     assert not together[1].any()
+    faint = np.zeros((20, 20))
+    faint[:, 10:] = 1  # a weak edge, below every strong one
+    assert edge_maps(grey(90 * faint, faint, 90 * faint)).any(axis=(1, 2, 3)).tolist() == [True, False, True]
+
+
+def test_a_straight_edge_is_one_pixel_wide():
+    half = np.zeros((20, 20))
+    half[:, 10:] = 90
+    for picture in (half, half.T, 90 - half):
+        edges = edge_maps(grey(picture))[0, 0] > 0
+        assert edges.sum() == 20
+        assert max(edges.sum(axis=0).max(), edges.sum(axis=1).max()) == 20
 
 
 def test_a_weak_edge_counts_where_it_goes_on_from_a_strong_one():

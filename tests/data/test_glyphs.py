@@ -7,7 +7,7 @@ import pytest
 from matplotlib.ft2font import FT2Font, LoadFlags
 
 from nablagan.data import open_dataset
-from nablagan.data.glyphs import HIGHEST, LOWEST, font_paths, glyphs
+from nablagan.data.glyphs import HIGHEST, LOWEST, _outline, font_paths, glyphs
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,22 @@ def test_code_points_are_letters_numbers_and_signs():
     assert not set(map(ord, "\u0391\u0410 \u00a0\u2500\u0301\ue000")) & set(points)
 
 
+def test_an_outline_is_the_same_wherever_it_begins():
+    square, dot = [(0, 0), (9, 0), (9, 9), (0, 9)], [(3, 3), (5, 3), (4, 5)]
+    shapes = {
+        _outline(points, ends, [1] * 7).shape
+        for points, ends in (
+            (square + dot, [3, 6]),
+            (square[2:] + square[:2] + dot, [3, 6]),
+            (dot + square, [2, 6]),
+            ([(x + 40, y) for x, y in square + dot], [3, 6]),
+        )
+    }
+    assert len(shapes) == 1
+    assert _outline(square + dot[::-1], [3, 6], [1] * 7).shape not in shapes
+    assert _outline([(x, y + 1) for x, y in square + dot], [3, 6], [1] * 7).shape not in shapes
+
+
 @pytest.mark.parametrize(("letter", "side"), [("g", 32), ("Ä", 48), ("w", 64)])
 def test_scale_and_place_are_those_of_the_outline(letter, side):
     """The ink's box against FreeType's unscaled outline of the same letter, within one pixel of rounding."""
@@ -76,5 +92,7 @@ def test_an_oblong_picture_keeps_the_whole_glyph():
 
 
 def test_the_split_never_changes():
+    points = [glyph.code_point for glyph in glyphs(False)]
+    assert (len(points), sum(points)) == (1694, 15080744)
     points = [glyph.code_point for glyph in glyphs(True)]
     assert (len(points), "".join(map(chr, points[:12])), sum(points)) == (175, ":amp«¾ÇÈÍÜäæ", 1358857)

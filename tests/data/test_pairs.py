@@ -70,6 +70,28 @@ def test_the_split_says_which_folders(tmp_path, sides):
     assert held_out.description["ignored"] == {"beside testA and testB": 2 * COUNT}
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_folders_of_splits_are_not_mixed(tmp_path, sides, inside):
+    sources, samples = sides
+    for split, step in (("train", 1), ("Test", -1)):
+        for folder, images in (("A", sources), ("B", samples)):
+            write(tmp_path / (f"{folder}/{split}" if inside else f"{split}/{folder}"), images[::step])
+    check_pairs(open_pairs(tmp_path), sources, samples)
+    held_out = open_pairs(tmp_path, split="test")
+    check_pairs(held_out, sources[::-1], samples[::-1])
+    assert held_out.description["ignored"] == {"not of the split test": 2 * COUNT}
+    with pytest.raises(InputError, match="holds the splits test, train and no val; choose one"):
+        open_pairs(tmp_path, split="val")
+
+
+def test_files_side_by_side_of_one_split(tmp_path):
+    both = pictures(width=32)
+    write(tmp_path / "facades" / "train", both)
+    write(tmp_path / "facades" / "val", both[::-1])
+    dataset = open_pairs(tmp_path / "facades", split="val")
+    check_pairs(dataset, [image[:, :16] for image in both[::-1]], [image[:, 16:] for image in both[::-1]])
+
+
 def test_files_side_by_side_are_cut_in_the_middle(tmp_path):
     sources, samples = pictures(first=50, height=16, width=24), pictures(height=16, width=24)
     write(tmp_path, [np.concatenate(both, axis=1) for both in zip(sources, samples, strict=True)])
@@ -236,6 +258,8 @@ def test_completion_of_data_without_masks(tmp_path):
     write(tmp_path / "photos", pictures())
     assert open_masked(tmp_path / "photos").fingerprint == open_dataset(tmp_path / "photos").fingerprint
     assert open_masked("builtin:digits-heldout").masks is None
+    write(tmp_path / "only" / "images", pictures())
+    assert open_masked(tmp_path / "only").masks is None
 
 
 def test_builtin_pairs_as_pairs_and_as_domains():
@@ -259,6 +283,10 @@ def test_the_other_direction(tmp_path, sides):
     assert turned.description["shape"] == [1, 16, 16]
     assert turned.fingerprint != dataset.fingerprint
     assert reversed_pairs(turned).samples is dataset.samples
+    edges = open_pairs("builtin:edges-heldout")
+    assert reversed_pairs(edges).labels is edges.labels
+    domains = reversed_pairs(open_pairs("builtin:edges-heldout", paired=False))
+    assert (domains.labels, domains.classes, domains.description["class_counts"]) == (None, (), {})
     with pytest.raises(InputError, match="has no sources"):
         reversed_pairs(open_dataset("builtin:digits-heldout"))
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import conv2d, leaky_relu
 
 from nablagan.players import conditional, fourier
 from nablagan.types import InputError
@@ -51,6 +52,28 @@ def test_a_block_sees_the_whole_image_through_its_global_channels_alone():
     assert of_near[0, :, 4:].abs().max() == 0, "local channels come by a 3x3 convolution"
     assert of_far[0, 2:].abs().amin() > 0
     assert of_far[0, :2, 4:].abs().max() == 0, "from local to global channels a 3x3 convolution"
+
+
+def by_fft(convolution, x):
+    """A Fourier convolution of its own weights by torch.fft and torch's convolutions (Chi et al. 2020, figure 2)."""
+    near, far = x.split(convolution.widths, dim=1)
+    spectral = convolution.spectral
+    y = leaky_relu(conv2d(far, spectral.enter.weight), 0.2)
+    spectrum = torch.fft.rfft2(y, norm="ortho")
+    mixed = leaky_relu(conv2d(torch.cat([spectrum.real, spectrum.imag], 1), spectral.spectrum.weight), 0.2)
+    filtered = torch.fft.irfft2(torch.complex(*mixed.chunk(2, 1)), s=x.shape[-2:], norm="ortho")
+    filtered = conv2d(y + filtered, spectral.leave.weight) * convolution.gain
+    local = conv2d(x, convolution.to_local.weight, padding=1)
+    return torch.cat([local, conv2d(near, convolution.to_global.weight, padding=1) + filtered], 1)
+
+
+def test_a_block_is_its_formula():
+    """Oracle: x + F₂ φ(F₁ x) with torch.fft; biases are 0 at the start."""
+    torch.manual_seed(0)
+    block = fourier.FourierBlock(6, 2, conditional.without, 0, global_ratio=0.7).double()
+    x = draws(2, 6, 9, 6)
+    expected = x + by_fft(block.second, leaky_relu(by_fft(block.first, x), 0.2))
+    torch.testing.assert_close(block(x), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_global_ratio():

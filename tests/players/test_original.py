@@ -42,8 +42,10 @@ def test_names_and_pixels_are_those_of_the_published_structure(kind, norm, dropo
 
 
 @every_norm
-def test_in_training_batch_norm_uses_the_batch_and_dropout_drops(norm):
-    theirs, ours, source = both("resnet_6blocks", norm, dropout=True)
+@pytest.mark.parametrize("kind", ["resnet_6blocks", "unet_128", "unet_256"])
+def test_in_training_batch_norm_uses_the_batch_and_dropout_drops(kind, norm):
+    """Oracle: generators_of_others in training mode, with the same draws."""
+    theirs, ours, source = both(kind, norm, dropout=True)
     theirs.train(), ours.train()
     images = []
     for network in (theirs, ours, ours):

@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from image_runs import RUNS, completion_run, pairs, translation_run
+from image_runs import RUNS, completion_run, pairs, pooled_run, translation_run
 from nablagan.data.sampler import Sampler
 from nablagan.report import write_report
 from nablagan.training import showing
 from nablagan.training.loop import prepare
-from nablagan.training.restore import load_generator
+from nablagan.training.restore import load_trained
 from nablagan.training.run import from_json, to_json
 from nablagan.training.translating import load_translator
 from nablagan.types import InputError
@@ -41,6 +41,14 @@ def test_a_stopped_run_goes_on_exactly(name: str, finished: dict[str, Path], tmp
     assert tensor_bytes(tmp_path / "run") == tensor_bytes(finished[name])
     told = [event for event in story(tmp_path / "run") if event["kind"] != "derivative_check"]
     assert told == [event for event in story(finished[name]) if event["kind"] != "derivative_check"]
+
+
+def test_a_pool_of_past_samples_goes_on_exactly(tmp_path: Path):
+    data = RUNS["two ways"][1]()
+    assert go(tmp_path / "straight", pooled_run(), data).status == "done"
+    assert go(tmp_path / "run", pooled_run(), data, on_step=stop_at(5 * BATCH)).status == "stopped"
+    assert go(tmp_path / "run", pooled_run(), data).status == "done"
+    assert tensor_bytes(tmp_path / "run") == tensor_bytes(tmp_path / "straight")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +87,7 @@ def test_a_report_is_drawn(name: str, finished: dict[str, Path]):
 
 @every_task
 def test_pictures_have_the_columns_that_they_say(name: str, finished: dict[str, Path]):
-    (run, data), trained = RUNS[name], load_generator(finished[name])
+    (run, data), trained = RUNS[name], load_trained(finished[name])
     columns = showing.columns_of(trained.generator, run(), data())
     assert [title for title, _ in columns] == showing.titles_of(run(), data())
     assert all(len(column) == showing.ROWS for _, column in columns)
@@ -104,7 +112,7 @@ def test_a_translator_is_the_averaged_net(finished: dict[str, Path]):
     translator = load_translator(finished["translation"])
     assert (translator.shape, translator.source_shape, translator.latent_size) == ((1, 8, 8), (3, 8, 8), 2)
     source, latent = torch.rand(2, 3, 5, 9), torch.randn(2, 2)
-    expected = load_generator(finished["translation"]).generator(source.double(), latent.double()).float()
+    expected = load_trained(finished["translation"]).generator(source.double(), latent.double()).float()
     assert torch.equal(translator(source, latent), expected)
     completing = load_translator(finished["completion"])
     assert completing.completes
@@ -114,7 +122,7 @@ def test_a_translator_is_the_averaged_net(finished: dict[str, Path]):
 def test_both_ways_are_there_where_they_were_learnt(finished: dict[str, Path]):
     back = load_translator(finished["two ways"], backwards=True)
     assert (back.shape, back.source_shape, back.latent_size) == ((3, 8, 8), (1, 8, 8), 0)
-    net = load_generator(finished["two ways"]).generator
+    net = load_trained(finished["two ways"]).generator
     source = torch.rand(2, 1, 8, 8)
     assert torch.equal(back(source), net.back(source.double()).float())
     with pytest.raises(InputError, match="one direction only"):

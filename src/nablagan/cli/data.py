@@ -1,12 +1,14 @@
 """`nablagan data`: what a data set holds, as a table and a picture."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from nablagan.cli.display import data_progress
 from nablagan.cli.options import add_data_arguments
 
+LAYOUTS = ("images", "pairs", "domains", "masked")
 HELP = "look at a data set before training: counts, classes, duplicates, bad files, a contact sheet"
 
 
@@ -16,24 +18,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data",
         nargs="?",
         default="builtin:digits",
-        help="builtin:NAME, folder, .zip, .npy, .npz or IDX files",
+        help="builtin:NAME, folder, .zip, .npy, .npz or IDX files, or edges: and one of these",
     )
     add_data_arguments(parser)
+    parser.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        default="images",
+        help="images (folders are classes), pairs (A and B by name, side by side, .csv), domains (A and B, unpaired), "
+        "masked (images and masks)",
+    )
     parser.add_argument("--out", metavar="DIR", help="where contact-sheet.png goes (default: below the cache)")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
         "examples:\n  nablagan data builtin:digits --out .\n  nablagan data photos/ --resolution 64 --json\n"
-        "  nablagan data builtin:glyphs --out ."
+        "  nablagan data builtin:glyphs --out .\n"
+        "  nablagan data maps/ --layout pairs --out ."
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open, audit, draw, print; 0. InputError goes to the caller."""
-    from nablagan.data import audit, contact_sheet, open_dataset
+    from nablagan.data import audit, contact_sheet
 
     with data_progress(quiet=arguments.json) as progress:
-        dataset = open_dataset(
+        dataset = _opener(arguments.layout)(
             arguments.data,
             resolution=arguments.resolution,
             channels=arguments.channels,
@@ -51,6 +61,13 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_table(report)
     return 0
+
+
+def _opener(layout: str) -> Callable[..., Any]:
+    from nablagan.data import open_dataset, open_masked, open_pairs
+
+    openers = (open_dataset, open_pairs, partial(open_pairs, paired=False), open_masked)
+    return openers[LAYOUTS.index(layout)]
 
 
 def _write_sheet(sheet: Any, arguments: argparse.Namespace, fingerprint: str) -> str:

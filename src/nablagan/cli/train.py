@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source-channels",
         type=int,
         metavar="N",
-        help="1 or 3: grey or RGB images to translate (default: as they are)",
+        help="grey (1) or RGB (3) images to translate (default: as they are)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory (default runs/NNNNN-DATA-RECIPE, new)")
     parser.add_argument("--images", type=count, metavar="N", help="images to train for, such as 200000, 200k or 5M")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from nablagan.data.arrays import ArraySource
 from nablagan.data.dataset import Dataset
-from nablagan.data.pairing import Progress, in_blocks, open_drawn
+from nablagan.data.pairing import Drawing, Progress, in_blocks, open_drawn
 from nablagan.data.policy import Request
 from nablagan.types import InputError
 
@@ -51,11 +51,11 @@ def open_avatars(
         "split": "no (top, eyes, mouth) is both here and in builtin:" + _other(name, held_out),
         "origin": "python-avatars, drawn without (sources) and with glasses (samples)",
     }
-    row = np.empty((0, 6, side, side), np.uint8)
+    drawing = Drawing(identity, (6, side, side), in_blocks(lambda face: _pair(face, side), faces, progress))
     classes = tuple(kind.lower() for kind in kinds) if labels is not None else ()
-    source = ArraySource(name, f"builtin:{name}", row, labels, classes, notes)
-    request = request if request.fit else request._replace(fit="border")
-    return open_drawn(source, 3, identity, request, cache, in_blocks(lambda face: _pair(face, side), faces, progress))
+    return open_drawn(
+        lambda images: ArraySource(name, f"builtin:{name}", images, labels, classes, notes), drawing, request, cache
+    )
 
 
 def drawn_faces(held_out: bool, kinds: tuple[str, ...] = ONE_KIND) -> list[Face]:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont, features
 from nablagan.data.arrays import ArraySource
 from nablagan.data.dataset import Dataset
 from nablagan.data.hashing import hash_of_file
-from nablagan.data.pairing import Progress, in_blocks, open_drawn
+from nablagan.data.pairing import Drawing, Progress, in_blocks, open_drawn
 from nablagan.data.policy import Request
 
 RESOLUTION = 32
@@ -47,9 +47,10 @@ def open_glyphs(name: str, held_out: bool, request: Request, cache: Path, progre
         "split": "code points of other outlines are in builtin:glyphs" + ("" if held_out else "-heldout"),
         "origin": "DejaVu Sans (sources) and DejaVu Serif (samples), bundled with matplotlib",
     }
-    source = ArraySource(name, f"builtin:{name}", np.empty((0, 2, side, side), np.uint8), None, (), notes)
-    request = request if request.fit else request._replace(fit="border")
-    return open_drawn(source, 1, identity, request, cache, _rows(held_out, side, progress))
+    drawing = Drawing(identity, (2, side, side), _rows(held_out, side, progress))
+    return open_drawn(
+        lambda images: ArraySource(name, f"builtin:{name}", images, None, (), notes), drawing, request, cache
+    )
 
 
 def glyphs(held_out: bool) -> list[Glyph]:

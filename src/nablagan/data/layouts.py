@@ -2,10 +2,11 @@
 
 import csv
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from nablagan.data.decode import BadFile
-from nablagan.data.listing import Listing, depth_of, printable, read_file
+from nablagan.data.listing import SPLITS, Listing, depth_of, printable, read_file
 from nablagan.data.rows import Rows
 from nablagan.types import InputError
 
@@ -21,20 +22,37 @@ def pair_folders(split: str) -> tuple[tuple[str, str], ...]:
 
 
 def found_folders(listing: Listing, names: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
-    """The first two folders of those names that are there, as the listing spells them; None without any.
-
-    Raises InputError when one of the two is there and not the other.
-    """
-    folders = _folders(listing)
-    by_name = {folder.rsplit("/", 1)[-1].lower(): folder for folder in folders}
-    for names_of_two in names:
-        present = [by_name[name.lower()] for name in names_of_two if name.lower() in by_name]
-        if len(present) == 2:
-            return present[0], present[1]
-        if present and len(folders) == 1:
-            there = printable(present[0])
-            raise InputError(f"{listing.source} has images in {there} alone; give it {' and '.join(names_of_two)}")
+    """The first two folders of those names that are there, as the listing spells them; None without any."""
+    by_name = {_last(folder): folder for folder in _folders(listing)}
+    for first, second in names:
+        if first.lower() in by_name and second.lower() in by_name:
+            return by_name[first.lower()], by_name[second.lower()]
     return None
+
+
+def check_partner(listing: Listing, names: Iterable[tuple[str, str]]) -> None:
+    """InputError when everything lies in a folder that is one of two."""
+    folders = _folders(listing)
+    for names_of_two in names:
+        if len(folders) == 1 and _last(folders[0]) in [name.lower() for name in names_of_two]:
+            there = printable(folders[0])
+            raise InputError(f"{listing.source} has images in {there} alone; give it {' and '.join(names_of_two)}")
+
+
+def of_split(listing: Listing, split: str) -> Listing:
+    """The files below a folder called `split`, if the listing has folders of several splits; else all.
+
+    The others count as ignored. Raises InputError when that split is not among them.
+    """
+    places = [[part.lower() for part in file.split("/")[:-1] if part.lower() in SPLITS] for file in listing.files]
+    found = sorted({place for inner in places for place in inner})
+    if len(found) < 2:
+        return listing
+    if split.lower() not in found:
+        raise InputError(f"{listing.source} holds the splits {', '.join(found)} and no {printable(split)}; choose one")
+    files = tuple(file for file, inner in zip(listing.files, places, strict=True) if inner == [split.lower()])
+    others = len(listing.files) - len(files)
+    return replace(listing, files=files, ignored=listing.ignored | {f"not of the split {split}": others})
 
 
 def matched_rows(listing: Listing, folders: tuple[str, str], suffix: str = "") -> Rows:
@@ -42,9 +60,7 @@ def matched_rows(listing: Listing, folders: tuple[str, str], suffix: str = "") -
 
     `suffix` may follow the name in the second folder. Files without a partner, and two files of one name, are bad.
     """
-    first, second = (_named(listing, folder) for folder in folders)
-    if suffix:
-        second = {name.removesuffix(suffix): files for name, files in second.items()}
+    first, second = _named(listing, folders[0]), _named(listing, folders[1], suffix)
     bad: dict[str, list[str]] = {}
     files = []
     for name in sorted(first.keys() | second.keys()):
@@ -114,13 +130,17 @@ def _folders(listing: Listing) -> list[str]:
     return below or (["/".join(parts[0][:depth])] if depth else [])
 
 
-def _named(listing: Listing, folder: str) -> dict[str, list[str]]:
-    """The files of a folder by their names below it, without the format."""
+def _last(folder: str) -> str:
+    return folder.rsplit("/", 1)[-1].lower()
+
+
+def _named(listing: Listing, folder: str, suffix: str = "") -> dict[str, list[str]]:
+    """The files of a folder by their names below it, without the format and a suffix before it."""
     found: dict[str, list[str]] = {}
     for file in listing.files:
         if file.startswith(folder + "/"):
             inner = file.removeprefix(folder + "/")
-            found.setdefault(inner.rsplit(".", 1)[0], []).append(file)
+            found.setdefault(inner.rsplit(".", 1)[0].removesuffix(suffix), []).append(file)
     return found
 
 

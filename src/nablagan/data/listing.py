@@ -23,7 +23,7 @@ LARGEST_DIRECTORY_BYTES = 1 << 27
 """Of a zip's list of members: about a million names."""
 LARGEST_RATIO = 200
 RATIO_COUNTS_FROM_BYTES = 1 << 24
-_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def labels_of(source: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], lis
     if not in_folder:
         return (), []
     classes = sorted({part[depth] for part in parts if len(part) > depth + 1})
-    splits = [name for name in classes if name.lower() in _SPLITS]
+    splits = [name for name in classes if name.lower() in SPLITS]
     if len(splits) > 1:  # one alone may be a class: trains
         raise InputError(f"{source} holds the splits {', '.join(splits)}; give the folder of one of them")
     if in_folder < len(parts):

@@ -122,6 +122,10 @@ def masks(
     return result
 
 
+KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (box, thin, medium, thick, outpainting, random_mask)}  # type: ignore[attr-defined]
+"""Every kind by its name, for a command line."""
+
+
 def read_mask(path: str | os.PathLike[str], height: int, width: int) -> np.ndarray:
     """bool (height, width) from an image file: white is missing, black known; the line is at 127 of 255.
 

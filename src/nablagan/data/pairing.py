@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,17 @@ from nablagan.data.policy import Request
 from nablagan.types import InputError
 
 Progress = Callable[[int, int, str], None] | None
+
+
+class Drawing(NamedTuple):
+    """Pairs that are still to be drawn."""
+
+    identity: Any
+    """Plain JSON that tells all they depend on."""
+    row_shape: tuple[int, ...]
+    """(2 C, height, width): the source's channels before the sample's."""
+    blocks: Iterable[np.ndarray]
+    """uint8 (n, *row_shape), drawn when they are asked for."""
 
 
 def with_sources(dataset: Dataset, sources: np.ndarray, is_paired: bool = True) -> Dataset:
@@ -45,21 +56,20 @@ def with_masks(dataset: Dataset, masks: np.ndarray) -> Dataset:
 
 
 def open_drawn(
-    source: ArraySource,
-    source_channels: int,
-    identity: Any,
-    request: Request,
-    cache: Path,
-    blocks: Iterable[np.ndarray],
+    describe: Callable[[np.ndarray], ArraySource], drawing: Drawing, request: Request, cache: Path
 ) -> Dataset:
-    """Pairs that take a while to draw: read from the cache under `identity`, else drawn and kept there.
+    """Pairs that take a while to draw: from the cache if they are there, else drawn and kept in it.
 
-    `source.images` holds no rows yet, but the shape (0, source_channels + C, h, w) of one row of `blocks`: the source's
-    channels before those of the sample. Both sides get the same policy.
+    `describe` turns the images of one side into what is told about them. Both sides get the same policy; unless another
+    fit is asked for, a drawing keeps its size and gets a border.
     """
-    drawn = cache_files.stored_samples(cache, hash_of_json(["drawn", identity]), source.images.shape[1:], blocks)
-    samples = open_arrays(replace(source, images=drawn[:, source_channels:]), request, cache)
-    sources = open_arrays(replace(source, images=drawn[:, :source_channels]), request, cache)
+    key = hash_of_json(["drawn", drawing.identity])
+    drawn = cache_files.stored_samples(cache, key, drawing.row_shape, drawing.blocks)
+    request = request if request.fit else request._replace(fit="border")
+    channels = drawing.row_shape[0] // 2
+    sources, samples = (
+        open_arrays(describe(side), request, cache) for side in (drawn[:, :channels], drawn[:, channels:])
+    )
     return with_sources(samples, sources.samples)
 
 

@@ -44,6 +44,7 @@ def open_pairs(
       pictures of a pair have equal names;
     - a folder or zip of images that are a source on the left and its sample on the right;
     - a .csv file with the columns source, target and perhaps mask, of paths relative to it.
+    Of folders of several splits (train, val, test), above or below A and B, that of `split` is read.
     Both sides get one size and are cut alike, so that pairs stay aligned; a pair whose sides differ in size is bad.
     `resolution` may be any side from 8 to 2048. `channels` are the samples', `source_channels` the sources', by default
     those of the files; other counts than 1 and 3 need TIFF files and the extra `tiff`. Raises InputError.
@@ -61,8 +62,11 @@ def open_pairs(
 
     if path.suffix.lower() == ".csv":
         return _table(path, asked, paired, opened)
-    with _listed(path) as files:
-        folders = layouts.found_folders(files, layouts.pair_folders(split))
+    with _listed(path) as everything:
+        files, names = layouts.of_split(everything, split), layouts.pair_folders(split)
+        folders = layouts.found_folders(files, names)
+        if folders is None:
+            layouts.check_partner(files, names)
         if folders is None and not paired:
             raise InputError(f"{path} has no folders A and B (or {split}A and {split}B); unpaired images lie in two")
         if folders is None:
@@ -80,13 +84,14 @@ def open_masked(
     cache: Spec | None = None,
     limit_bad: float = 0.01,
     progress: Progress | None = None,
+    split: str = "train",
 ) -> Dataset:
     """The data set called `spec` for completion, with masks of its own where it brings them, else without.
 
-    It brings masks as a folder or zip with the folders images and masks, where a mask has its image's name (perhaps
-    followed by _mask), or as a .csv file with the columns image (or target) and mask. White is missing; a mask of
-    another size than its image is bad. Masks are made smaller with their images, and a pixel is missing where more than
-    half of it was. Anything else is opened by `open_dataset`. Raises InputError with the remedy.
+    It brings masks as a folder or zip with the folders images and masks (of several splits that of `split`), where a
+    mask has its image's name, perhaps followed by _mask, or as a .csv file with the columns image (or target) and mask.
+    White is missing; a mask of another size than its image is bad. Masks are made smaller with their images, and a
+    pixel is missing where more than half of it was. Anything else is opened by `open_dataset`. Raises InputError.
     """
     request, directory = free_request(resolution, channels, fit), cache_directory(cache)
     checked_limit(limit_bad)
@@ -98,7 +103,8 @@ def open_masked(
         rows = layouts.table_rows(path, (("mask",), layouts.SAMPLE_COLUMNS))
         return _masked(open_rows(rows, parts, request, directory, limit_bad, progress))
     if path.is_dir() or path.suffix.lower() == ".zip":
-        with _listed(path) as files:
+        with _listed(path) as everything:
+            files = layouts.of_split(everything, split)
             folders = layouts.found_folders(files, layouts.MASK_FOLDERS)
             if folders is not None:
                 rows = layouts.matched_rows(files, folders, suffix="_mask")
@@ -111,10 +117,9 @@ def reversed_pairs(dataset: Dataset) -> Dataset:
     """The other direction: what was the sample is the source. Masks stay; labels of unpaired sources are lost."""
     if dataset.sources is None:
         raise InputError(f"{dataset.name} has no sources; give pairs, such as builtin:glyphs")
-    about = dict(dataset.description)
-    about["shape"], about["count"] = list(dataset.sources.shape[1:]), len(dataset.sources)
-    labels = dataset.labels if dataset.is_paired else None
-    turned = replace(dataset, samples=dataset.sources, labels=labels, sources=None, description=about)
+    about = {"shape": list(dataset.sources.shape[1:]), "count": len(dataset.sources)}
+    turned = replace(dataset if dataset.is_paired else _without_labels(dataset), samples=dataset.sources, sources=None)
+    turned = replace(turned, description=turned.description | about)
     return with_sources(turned, dataset.samples, dataset.is_paired)
 
 
@@ -162,6 +167,12 @@ def _domains(files: Listing, folders: tuple[str, str], asked: tuple[Part, ...], 
 def _dataset(samples: np.ndarray, opened: Opened) -> Dataset:
     about: dict[str, Any] = opened.about | {"shape": list(samples.shape[1:])}
     return Dataset(about["name"], samples, None, (), about["fingerprint"], about)
+
+
+def _without_labels(dataset: Dataset) -> Dataset:
+    return replace(
+        dataset, labels=None, classes=(), description=dataset.description | {"classes": [], "class_counts": {}}
+    )
 
 
 def _as_asked(dataset: Dataset, paired: bool, source_channels: int | None) -> Dataset:

@@ -12,6 +12,7 @@ from nablagan.optim.lookahead import Lookahead
 from nablagan.optim.negative_momentum import NegativeMomentum, SimultaneousNegativeMomentum
 from nablagan.optim.optimistic import Optimistic
 from nablagan.optim.past_extragradient import PastExtragradient
+from nablagan.optim.pooled import Pooled
 from nablagan.optim.ridge import FollowTheRidge, ridge
 from nablagan.optim.runge_kutta import RungeKutta2, RungeKutta4
 from nablagan.optim.schedules import Cosine, constant
@@ -38,6 +39,7 @@ __all__ = [
     "NegativeMomentum",
     "Optimistic",
     "PastExtragradient",
+    "Pooled",
     "RungeKutta2",
     "RungeKutta4",
     "Simultaneous",

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from nablagan import losses
-from nablagan.optim import Cosine, constant
+from nablagan.optim import Cosine, Pooled, constant
 from nablagan.players import conditional, contrastive, patch, resnet, two_ways, unet
 from nablagan.players.precision import EVERY
 from nablagan.recipes.options import Facts, Options, adjusted, bfloat16_stages, gradient_penalties, shared_settings
@@ -77,7 +77,7 @@ def pix2pix(facts: Facts, options: Options) -> Run:
 
 
 def cyclegan(facts: Facts, options: Options) -> Run:
-    """As published (Zhu et al. 2017): least squares, cycle 10, identity 5, instance normalisation, Adam 2e-4.
+    """As published (Zhu et al. 2017): least squares, cycle 10, identity 5, a pool of 50 samples, Adam 2e-4.
 
     # Unlike the paper: a batch has 16 images; identity is left out where the domains have different channels.
     """
@@ -86,7 +86,8 @@ def cyclegan(facts: Facts, options: Options) -> Run:
     nets_ = run.generator.options | {"normalisation": conditional.instance_norm, "keeps": keeps}
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, 10.0), "identity": 5.0})
     generator = PlayerSettings(run.generator.build, nets_)
-    return replace(run, generator=generator, loss=options.loss or losses.least_squares, task=task)
+    update = options.update or Pooled
+    return replace(run, generator=generator, loss=options.loss or losses.least_squares, task=task, update=update)
 
 
 def regression(facts: Facts, options: Options) -> Run:

@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nablagan.data.dataset import Dataset
 from nablagan.losses import relativistic_average
+from nablagan.optim import Pooled
 from nablagan.training.engine import Engine
 from nablagan.training.restore import read_json
 from nablagan.training.run import Run, from_json, to_json
@@ -43,6 +44,12 @@ def check_divisible(run: Run, engine: Engine) -> None:
             "the relativistic_average loss uses means over the whole batch, which processes do not share: "
             "use --loss relativistic, or one process"
         )
+
+
+def check_shared(run: Run, engine: Engine) -> None:
+    """Raise InputError for a pool of past samples in several processes: each would have another."""
+    if engine.processes > 1 and run.update is Pooled:
+        raise InputError("a pool of past samples belongs to one process: use another --update, such as alternating")
 
 
 def check_uncoupled(players: tuple[nn.Module, ...], engine: Engine) -> None:

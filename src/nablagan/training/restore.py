@@ -64,6 +64,20 @@ class Trained:
 
 
 def load_generator(directory: Path, checkpoint: Path | None = None, half_life: int | None = None) -> Trained:
+    """`load_trained` of a run that generates from latents. Raises InputError for one that starts from images."""
+    trained = load_trained(directory, checkpoint, half_life)
+    check_generates(trained.run, directory)
+    return trained
+
+
+def check_generates(run: Run, directory: Path) -> None:
+    """Raise InputError for a run that starts from images."""
+    if not run.task.generates:
+        verb = "translate" if run.masks is None else "complete"
+        raise InputError(f"{directory} makes images of other images: use `nablagan {verb}`, which gives it some")
+
+
+def load_trained(directory: Path, checkpoint: Path | None = None, half_life: int | None = None) -> Trained:
     """The averaged generator of a run, from its newest sound checkpoint or the one given.
 
     `half_life` (images) chooses among the run's averages; the first is the default. Raises InputError for what is not a

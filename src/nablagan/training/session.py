@@ -88,6 +88,7 @@ def train(
     gradient is not the derivative of its loss.
     """
     checks.check_divisible(run, engine)
+    checks.check_shared(run, engine)
     checks.check_labels(run, dataset)
     state = prepare(run, dataset.shape, len(dataset.classes), engine)
     checks.check_uncoupled(state.game.players, engine)

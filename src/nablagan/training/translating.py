@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nablagan.players.contrastive import Contrastive
 from nablagan.players.two_ways import TwoWays
-from nablagan.training.restore import Trained, load_generator
+from nablagan.training.restore import Trained, load_trained
 from nablagan.types import InputError
 
 
@@ -47,9 +47,9 @@ def load_translator(
 ) -> Translator:
     """The averaged translator of a run. `backwards`: from targets to sources, where a run learnt both ways.
 
-    Raises InputError for a run that makes images of latents alone, and what `load_generator` raises.
+    Raises InputError for a run that makes images of latents alone, and what `load_trained` raises.
     """
-    return translator_of(load_generator(run, checkpoint, half_life), run, backwards, device)
+    return translator_of(load_trained(run, checkpoint, half_life), run, backwards, device)
 
 
 def translator_of(
