@@ -86,7 +86,7 @@ def test_it_is_a_loss_with_two_derivatives(build):
 
 @BOTH
 def test_a_game_may_differentiate_it_in_any_order(build):
-    """Hessian-vector products by reverse over forward and the other way equal double backward; float64 images."""
+    """Hessian-vector products by reverse over forward and forward over reverse equal double backward; in float64."""
     features = opened(build)
     random = torch.Generator().manual_seed(0)
     first, second, v = (torch.rand(1, 1, 32, 32, generator=random, dtype=torch.float64) * 2 - 1 for _ in range(3))
