@@ -142,7 +142,7 @@ SIGNATURES = {
     "optim.Update.step": "self, batch",
     "optim.Update.state_dict": "self",
     "optim.Update.load_state_dict": "self, state",
-    "optim.Cosine": "start, end, images",
+    "optim.Cosine": "start, end, images, held=0",
     "optim.constant": "value",
     "metrics.density_coverage": "real, fake, k=5, block=1024",
     "metrics.frechet_distance": "f, g",

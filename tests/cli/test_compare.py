@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from nablagan.cli import main
+from nablagan.comparison.budget import Evaluations
+from nablagan.training.loop import Diverged
 
 TINY = ["compare", "--resolution", "8", "--evaluations", "256", "--count", "60", "--only", "vae,ddpm", "--seeds", "1"]
 
@@ -38,6 +40,23 @@ def test_it_trains_and_goes_on(command, tmp_path, capsys):
     assert main(command) == 0
     assert record.exists()
     assert not result.exists()  # figures of samples that are gone
+
+
+def test_what_failed_is_tried_again(command, tmp_path, capsys, monkeypatch):
+    """It is no longer there to be kept when the next command runs without the fault."""
+
+    def failing(*_):
+        raise Diverged(64, "loss is nan")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluations, "images", failing)
+        assert main([*command, "--only", "vae"]) == 3  # all failed
+    assert [row["status"] for row in json.loads(capsys.readouterr().out)["trained"]] == ["failed"]
+    path = tmp_path / "out" / "vae-seed0" / "training.json"
+    assert json.loads(path.read_text())["reason"] == "loss is nan"
+    assert main([*command, "--only", "vae"]) == 0
+    assert [row["status"] for row in json.loads(capsys.readouterr().out)["trained"]] == ["done"]
+    assert json.loads(path.read_text())["status"] == "done"
 
 
 @pytest.mark.parametrize(

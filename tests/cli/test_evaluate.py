@@ -84,13 +84,19 @@ def test_training_was_evaluated_and_the_best_kept(run: Path):
     assert best_name(run / "checkpoints") == f"images-{found[int(np.argmax(values))]['images_seen']:09d}"
 
 
+def test_a_second_evaluation_does_not_replace_the_first(run: Path, capsys: pytest.CaptureFixture[str]):
+    files = [told(capsys, str(run), "--count", count, "--seed", "9")["files"][0] for count in ("30", "40", "30")]
+    assert files[0] == files[2] != files[1]
+    assert [json.loads(Path(file).read_text())["count"] for file in files] == [30, 40, 30]
+
+
 def test_a_run_is_evaluated_written_and_reported(run: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["evaluate", str(run)]) == 0
     output = capsys.readouterr().out
     for words in ("against data (the training data)", "Kernel distance", "less is better", "60 generated samples"):
         assert words in output
     assert "memorisation: not tested" in output
-    record = json.loads((run / "evaluations/images-000000512-sums-data.json").read_text())
+    record = json.loads(next((run / "evaluations").glob("images-000000512-sums-data-60-seed0-*.json")).read_text())
     assert record["count"] == 60
     assert (run / "evaluations" / record["picture"]).is_file()
     page = (run / "report.html").read_text(encoding="utf-8")
@@ -193,3 +199,21 @@ def test_wrong_input_is_one_line(run: Path, tmp_path: Path, capsys: pytest.Captu
 def test_wrong_plans_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str):
     line = refused(capsys, *TRAIN, "--out", str(tmp_path / "run"), "--evaluate-every", "1k", *options)
     assert message in line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--best", "coverage"],
+        ["--evaluate-count", "1000"],
+        ["--evaluate-share", "0.1"],
+        ["--evaluate-extractor", "digits"],
+        ["--evaluate-weights", "file.pth"],
+        ["--evaluate-choose", "side=112"],
+    ],
+)
+def test_options_about_evaluations_that_are_not_made_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+):
+    line = refused(capsys, *TRAIN, "--out", str(tmp_path / "run"), *options)
+    assert f"{options[0]} needs evaluations while training: add --evaluate-every N" in line

@@ -20,7 +20,7 @@ from nablagan.cli.sample import _write_images
 from nablagan.cli.train import next_directory
 from nablagan.data import to_uint8
 from nablagan.diagnostics.doctor import Advice, Doctor, Evidence, Rule, Sign
-from nablagan.recipes.strided import LAST_RATE
+from nablagan.recipes.strided import BY_CLASS
 from nablagan.training import writer
 from nablagan.training.checkpoint import sha256
 from nablagan.training.run import from_json
@@ -302,7 +302,7 @@ def test_rates_momentum_and_spectral_norm_reach_the_run_which_resumes_and_sample
     generator, discriminator = (config[f"{player}_adam"] for player in ("generator", "discriminator"))
     assert (generator["learning_rate"]["start"], discriminator["learning_rate"]["start"]) == (1e-3, 4e-3)
     assert discriminator["learning_rate"]["end"] == pytest.approx(
-        4e-3 * LAST_RATE["by class"]
+        4e-3 * BY_CLASS.left
     )  # the recipe's schedule, in its proportions
     assert (generator["beta1"], discriminator["beta1"]) == (0.5, 0.5)
     assert config["discriminator"]["build"] == "nablagan.players.spectral:spectral"

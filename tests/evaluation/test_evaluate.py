@@ -11,12 +11,14 @@ import pytest
 
 from judging import judge, pixel_features, random_samples
 from nablagan import metrics
-from nablagan.evaluation.evaluate import Evaluation, Real, Role, evaluate, shared_rows
-from nablagan.evaluation.files import write_evaluation
+from nablagan.data import open_dataset
+from nablagan.evaluation.evaluate import Evaluation, Real, Role, common_classes, evaluate, shared_rows
+from nablagan.evaluation.files import place_in_run, write_evaluation
 from nablagan.evaluation.judges import PointJudge
 from nablagan.evaluation.names import BETTER, selectable
+from nablagan.evaluation.opening import open_judge
 from nablagan.evaluation.records import check_comparable, read_record
-from nablagan.evaluation.samples import Samples
+from nablagan.evaluation.samples import Samples, rows_of
 from nablagan.metrics.features import deviation
 from nablagan.types import InputError
 
@@ -87,9 +89,57 @@ def test_memorisation_needs_data_that_training_has_not_seen(tmp_path: Path):
     assert reason(Real(mixed, Role.GIVEN), TRAINING) == "5 of the 120 real samples are training samples too"
 
 
-def test_classes_of_the_judge_give_scores_and_modes(tmp_path: Path):
-    record = found(tmp_path, classes=True).record
+def with_labels(share: float) -> Samples:
+    """The held-out samples, a share of them labelled as the judge names them, the others wrongly."""
+    labels = (HELD_OUT.rows.reshape(COUNT, -1).mean(1) > 127.5).astype(np.int64)
+    labels[round(share * COUNT) :] ^= 1
+    return replace(HELD_OUT, labels=labels)
+
+
+def test_classes_that_the_judge_and_the_data_have_in_common_give_scores_and_modes(tmp_path: Path):
+    real = Real(with_labels(0.6), Role.GIVEN)
+    record = evaluate(FRESH, real, judge(tmp_path, classes=True), 3).record
     assert {"inception_score", "modes_found", "modes_divergence"} <= record["metrics"].keys() <= BETTER.keys()
+
+
+@pytest.mark.parametrize("real", [HELD_OUT, with_labels(0.4), replace(with_labels(1.0), description={"classes": 3})])
+def test_as_many_classes_of_another_meaning_are_no_modes(tmp_path: Path, real: Samples):
+    """Without labels, labelled otherwise than the judge sees them, of another number."""
+    assert common_classes(judge(tmp_path, classes=True), real) == 0
+    given = replace(real, description=HELD_OUT.description | real.description)
+    figures = evaluate(FRESH, Real(given, Role.GIVEN), judge(tmp_path, classes=True), 3).record["metrics"]
+    assert "inception_score" in figures
+    assert not {"modes_found", "modes_divergence"} & figures.keys()
+
+
+def test_digits_have_their_names_in_common_with_the_digits_extractor_and_others_called_alike_have_not(tmp_path: Path):
+    """Oracle: the labels of 300 digits, and the same shifted by one, as ten kinds of something else would be."""
+    real = rows_of(open_dataset("builtin:digits-heldout"), 300, 0)
+    sees = open_judge(True, "digits", cache=str(tmp_path))
+    assert real.labels is not None
+    assert common_classes(sees, real) == 10
+    assert common_classes(sees, replace(real, labels=(real.labels + 1) % 10)) == 0
+
+
+def test_records_of_a_moment_have_names_of_their_own(tmp_path: Path):
+    """Whatever decides the figures is told apart: a second record must not replace the first."""
+    made = {"images_seen": 5, "half_life": 20}
+    record = found(tmp_path).record | {"generated": made}
+    changes: list[dict[str, Any]] = [
+        {},
+        {"count": 60},
+        {"seed": 4},
+        {"generated": made | {"half_life": 40}},
+        {"generated": made | {"images_seen": 6}},
+        {"extractor": record["extractor"] | {"side": 112}},
+        {"against": record["against"] | {"fingerprint": "x"}},
+        {"against": record["against"] | {"name": "long" * 100}},
+    ]
+    names = [place_in_run(tmp_path, record | change).name for change in changes]
+    assert len(set(names)) == len(names)
+    assert names[0].startswith("images-000000005-sums-random-1-120-seed3-")
+    assert place_in_run(tmp_path, record | {"time": {"unix": 1.0}}).name == names[0]
+    assert max(map(len, names)) < 150
 
 
 def test_points_are_their_own_features():

@@ -1,6 +1,7 @@
 """Both sides of an evaluation: chosen rows, generated samples, classes in the data's proportions."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,18 @@ def test_a_runs_samples_are_its_generators(run: Path):
     assert found.description["images_seen"] == 24
     assert samples_of_run(run, 12, seed=5).fingerprint == found.fingerprint
     assert samples_of_run(run, 12, seed=6).fingerprint != found.fingerprint
+
+
+def test_without_counts_every_class_is_asked_for_equally_often(run: Path, tmp_path: Path):
+    """Oracle: the samples of a run whose data.json counts every class equally often."""
+    both = []
+    for name, counts in (("none", {}), ("equal", {"class_counts": {"a": 5, "b": 5, "c": 5}})):
+        shutil.copytree(run, tmp_path / name)
+        file = tmp_path / name / "data.json"
+        description = {k: v for k, v in json.loads(file.read_text()).items() if k != "class_counts"}
+        file.write_text(json.dumps(description | counts))
+        both.append(samples_of_run(tmp_path / name, 12, seed=5).rows)
+    assert np.array_equal(*both)
 
 
 def test_points_stay_points(tmp_path: Path):

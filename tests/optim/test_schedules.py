@@ -21,6 +21,18 @@ def test_ends_are_exact_and_stay(start, end):
     assert schedule(1000) == schedule(10**9) == end
 
 
+def test_a_held_schedule_keeps_its_start_and_then_runs_the_same_cosine_faster():
+    held, plain = Cosine(3.0, 1.0, 100, held=60), Cosine(3.0, 1.0, 40)
+    assert {held(images_seen) for images_seen in (0, 1, 59, 60)} == {3.0}
+    for images_seen in range(60, 101, 5):
+        assert held(images_seen) == pytest.approx(plain(images_seen - 60), rel=1e-15)
+    assert held(10**9) == 1.0
+
+
+def test_one_held_to_its_end_drops_there():
+    assert [Cosine(3.0, 1.0, 10, held=10)(images_seen) for images_seen in (9, 10)] == [3.0, 1.0]
+
+
 def test_a_constant_never_moves_and_is_exact():
     assert {constant(0.1)(images_seen) for images_seen in (0, 1, 10**9)} == {0.1}
 

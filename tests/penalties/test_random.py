@@ -34,7 +34,9 @@ VARIANCES = {
 }
 
 
-@pytest.mark.parametrize(("distribution", "directions"), VARIANCES, ids=str)
+@pytest.mark.parametrize(
+    ("distribution", "directions"), VARIANCES, ids=lambda value: getattr(value, "__name__", str(value))
+)
 def test_estimates_have_the_mean_and_variance_of_the_closed_form(distribution, directions):
     method = penalties.random_jvp(directions, distribution)
     squares = 2 * penalties.r1(linear, MANY, method) / SQUARE

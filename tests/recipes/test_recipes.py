@@ -35,6 +35,17 @@ def test_the_default_depends_on_data_and_device():
     assert recipes.default(facts(device="cuda"), Options()).recipe == "r3gan"
 
 
+def test_without_labels_on_a_cpu_rates_of_strided_fall_in_the_second_half_only():
+    """Of both players; by class and on a GPU from the start."""
+    for given, moved in ((facts(), False), (facts(classes=10), True), (facts(device="cuda"), True)):
+        run = recipes.strided(given, Options(images=1000))
+        for adam in (run.generator_adam, run.discriminator_adam):
+            assert (adam.learning_rate(500) < adam.learning_rate(0)) is moved
+            assert adam.learning_rate(1000) < adam.learning_rate(750) < adam.learning_rate(0)
+    chosen = recipes.strided(facts(), Options(images=1000, learning_rate=1e-3)).generator_adam.learning_rate
+    assert (chosen(0), chosen(500)) == (1e-3, 1e-3)  # a rate of the user's own keeps the schedule
+
+
 @pytest.mark.parametrize(
     ("name", "device", "fast", "dtype", "stages"),
     [

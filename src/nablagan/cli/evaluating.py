@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from nablagan.training.evaluating import Evaluating
     from nablagan.training.run import Run
 
-BEST = "kernel_distance"
+BEST, COUNT, SHARE = "kernel_distance", 1000, 0.1
+"""Unless the options say otherwise."""
+CHOICES = tuple(f"evaluate_{name}" for name in ("count", "extractor", "weights", "choose", "share"))
+"""Options that say how evaluations are made."""
 
 
 def add_evaluation_arguments(group: Any) -> None:
     """How often, on how many samples, by which extractor, at which cost, and by which metric the best is told."""
     group.add_argument("--evaluate-every", type=count, metavar="N", help="images between evaluations (default: none)")
-    group.add_argument("--evaluate-count", type=int, default=1000, metavar="N", help="samples a side (default 1000)")
+    group.add_argument("--evaluate-count", type=int, metavar="N", help=f"samples a side (default {COUNT})")
     group.add_argument(
         "--evaluate-extractor", metavar="NAME", help=f"what sees the images (default {DEFAULT_EXTRACTOR})"
     )
@@ -32,9 +35,8 @@ def add_evaluation_arguments(group: Any) -> None:
     group.add_argument(
         "--evaluate-share",
         type=float,
-        default=0.1,
         metavar="PART",
-        help="of the time that evaluations may take; others are skipped (default 0.1)",
+        help=f"of the time that evaluations may take; others are skipped (default {SHARE})",
     )
     group.add_argument(
         "--best",
@@ -55,8 +57,7 @@ def evaluating_of(
     from nablagan.types import InputError
 
     if arguments.evaluate_every is None:
-        if arguments.best is not None:
-            raise InputError(f"--best {arguments.best} needs evaluations: add --evaluate-every N")
+        refuse_without_evaluations(arguments)
         return None
     predicates, name = selectable(), (arguments.best or BEST).replace("-", "_")
     if name not in predicates:
@@ -66,7 +67,18 @@ def evaluating_of(
     measures: list[Any] = []
     here.lead(lambda: measures.append(_measure(arguments, run, dataset, here, progress)))
     measure = measures[0] if measures else _of_the_leader
-    return Evaluating(measure, arguments.evaluate_every, name, predicates[name], arguments.evaluate_share)
+    share = SHARE if arguments.evaluate_share is None else arguments.evaluate_share
+    return Evaluating(measure, arguments.evaluate_every, name, predicates[name], share)
+
+
+def refuse_without_evaluations(arguments: argparse.Namespace) -> None:
+    """Raise InputError for an option about evaluations, given although none are made."""
+    from nablagan.types import InputError
+
+    given = [name for name in (*CHOICES, "best") if getattr(arguments, name) not in (None, [])]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        raise InputError(f"{option} needs evaluations while training: add --evaluate-every N")
 
 
 def _measure(
@@ -77,7 +89,7 @@ def _measure(
 
     chosen = (arguments.evaluate_extractor, arguments.evaluate_weights, choices_of(arguments.evaluate_choose))
     judge = open_judge(dataset.is_images, *chosen, here.device, arguments.cache, progress)
-    return measure_of(run, dataset, judge, arguments.evaluate_count)
+    return measure_of(run, dataset, judge, COUNT if arguments.evaluate_count is None else arguments.evaluate_count)
 
 
 def _of_the_leader(state: Any) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nablagan.report.words import number, title_case
-
-WAYS = {"less": "less is better", "more": "more is better"}
+from nablagan.report.words import WAYS, number, title_case
 
 
 def tell(record: Mapping[str, Any]) -> None:

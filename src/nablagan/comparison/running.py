@@ -51,9 +51,12 @@ def train_all(
     count: int,
     progress: Progress | None = None,
 ) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """Train what is not finished, yielding each cell with its record; those of other processes are refused."""
+    """Train what is not done, a failure of before too, yielding each cell with its record.
+
+    InputError for one that another process has in hand.
+    """
     for cell in wanted:
-        if (record := cell.record()) is None:
+        if (record := cell.record()) is None or record.get("status") != "done":
             cell.directory.mkdir(parents=True, exist_ok=True)
             with locked(cell.directory):
                 record = train_cell(cell.candidate, task(cell.seed), budget, count, cell.directory, progress)

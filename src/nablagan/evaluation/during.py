@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from nablagan.data import Dataset
-from nablagan.evaluation.evaluate import measured
+from nablagan.evaluation.evaluate import common_classes, measured
 from nablagan.evaluation.judges import Judge
-from nablagan.evaluation.samples import Samples, generated, in_proportion, rows_of
+from nablagan.evaluation.samples import Samples, classes_asked, generated, rows_of
 from nablagan.metrics.measure import LEAST
 from nablagan.training.loop import State
 from nablagan.training.run import Run
@@ -31,9 +30,10 @@ def measure_of(run: Run, dataset: Dataset, judge: Judge, count: int = COUNT) -> 
     if count < LEAST:
         raise InputError(f"an evaluation of {count} samples tells nothing: give at least {LEAST}, better thousands")
     real = rows_of(dataset, count, run.seed)
+    counts = np.bincount(dataset.labels, minlength=len(dataset.classes)) if dataset.labels is not None else np.ones(1)
     with torch.random.fork_rng(devices=[]):
-        real_features = judge.features(real, keep=True)
-    latent, label = latents(len(real), run.latent_size, run.seed, "evaluation"), _labels(run, dataset, len(real))
+        real_features, classes = judge.features(real, keep=True), common_classes(judge, real)
+    latent, label = latents(len(real), run.latent_size, run.seed, "evaluation"), classes_asked(run, counts, len(real))
     protocol = {
         "count": len(real),
         "seed": run.seed,
@@ -46,7 +46,7 @@ def measure_of(run: Run, dataset: Dataset, judge: Judge, count: int = COUNT) -> 
         with torch.random.fork_rng(devices=[]):
             rows = generated(player, latent, label)
             made = Samples(rows, "", {})
-            found = measured(made, judge.features(made), real_features, judge, run.seed, len(dataset.classes))
+            found = measured(made, judge.features(made), real_features, judge, run.seed, classes)
         return event_of(found["metrics"], protocol)
 
     return measure
@@ -60,9 +60,3 @@ def event_of(entries: Mapping[str, Mapping[str, Any]], protocol: Mapping[str, An
         "better": {name: entry["better"] for name, entry in entries.items()},
         "protocol": dict(protocol),
     }
-
-
-def _labels(run: Run, dataset: Dataset, count: int) -> Tensor | None:
-    if not run.conditional or dataset.labels is None:
-        return None
-    return in_proportion(np.bincount(dataset.labels, minlength=len(dataset.classes)), count)

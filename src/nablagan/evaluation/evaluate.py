@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 """Samples a side, unless the caller asks for more."""
+AGREED = 0.5
+"""The part of real samples that a judge of the same classes names as they are labelled, at least."""
 
 
 class Role(Enum):
@@ -74,7 +76,7 @@ def evaluate(
         "versions": versions(),
     }
     real_features, features = judge.features(real.samples, keep=True), judge.features(generated)
-    classes = real.samples.description.get("classes", 0)
+    classes = common_classes(judge, real.samples)
     record |= measured(generated, features, real_features, judge, seed, classes)
     picture = None
     if training is not None:
@@ -91,18 +93,18 @@ def measured(
 ) -> dict[str, Any]:
     """The part of a record that holds figures: `metrics`, the `settings` they depend on, the `deviation` divided by.
 
-    Modes are counted where the judge knows as many classes as the data have, `classes`.
+    Modes are counted among `classes` that the judge and the data have in common (`common_classes`); not for 0.
     """
     scale = deviation(real_features) if judge.standardised else 1.0
     probabilities, settings = judge.probabilities(generated), metrics.Settings(seed=seed)
-    counted = probabilities is not None and probabilities.shape[1] == classes
+    counted = probabilities is not None and classes > 0
     found = metrics.measure(
         (real_features / scale).astype(np.float32),
         (features / scale).astype(np.float32),
         settings,
         probabilities,
         probabilities.argmax(axis=1) if probabilities is not None and counted else None,
-        classes if counted else 0,
+        classes,
         lambda done, total: judge.progress(done, total, "metrics"),
     )
     return {
@@ -110,6 +112,21 @@ def measured(
         "settings": settings_of(settings),
         "deviation": scale,
     }
+
+
+def common_classes(judge: Judge, real: Samples) -> int:
+    """How many classes the judge and the data have in common: all of the data's, or 0.
+
+    All, where the judge knows as many and names at least half of the real samples as they are labelled: ten kinds of
+    clothes are not the ten digits, although both are called 0 to 9. 0 for data without labels.
+    """
+    classes = real.description.get("classes", 0)
+    if real.labels is None or not classes:
+        return 0
+    probabilities = judge.probabilities(real)
+    if probabilities is None or probabilities.shape[1] != classes:
+        return 0
+    return classes if np.mean(probabilities.argmax(axis=1) == real.labels) >= AGREED else 0
 
 
 def settings_of(settings: metrics.Settings) -> dict[str, Any]:

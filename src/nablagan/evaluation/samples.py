@@ -13,6 +13,7 @@ from nablagan.data import Dataset, to_uint8
 from nablagan.data.hashing import hash_of_array
 from nablagan.data.sampler import seeded
 from nablagan.training.restore import Trained, load_generator, read_json
+from nablagan.training.run import Run
 from nablagan.training.sampling import latents, samples
 from nablagan.types import InputError
 
@@ -30,6 +31,8 @@ class Samples:
     fingerprint: str
     """sha256 (hex): equal ones mean equal rows."""
     description: dict[str, Any]
+    labels: np.ndarray | None = None
+    """int64 (n,), the class of each real row where it is known."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,6 +57,7 @@ def rows_of(dataset: Dataset, count: int, seed: int) -> Samples:
     order = torch.randperm(len(dataset), generator=seeded(seed, "evaluation")).numpy()
     chosen = np.sort(order[:count])
     rows = np.asarray(dataset.samples if count == len(dataset) else dataset.samples[chosen])
+    labels = None if dataset.labels is None else dataset.labels[chosen]
     description = {
         "name": dataset.name,
         "source": str(dataset.description.get("source", "")),
@@ -62,7 +66,7 @@ def rows_of(dataset: Dataset, count: int, seed: int) -> Samples:
         "classes": len(dataset.classes),
         "fingerprint": dataset.fingerprint,
     }
-    return Samples(rows, f"{dataset.fingerprint}-{count}-{seed}", description)
+    return Samples(rows, f"{dataset.fingerprint}-{count}-{seed}", description, labels)
 
 
 def samples_of_run(
@@ -79,7 +83,7 @@ def samples_of_run(
     InputError for what is no run, and for a generator that makes NaN or infinity.
     """
     trained = load_generator(run, checkpoint, half_life)
-    labels = _labels(trained, read_json(run / "data.json"), count)
+    labels = classes_asked(trained.run, _class_counts(trained, read_json(run / "data.json")), count)
     trained.generator.to(device)
     rows = generated(trained.generator, latents(count, trained.run.latent_size, seed), labels, progress)
     description = {
@@ -107,6 +111,11 @@ def generated(generator: nn.Module, latent: Tensor, label: Tensor | None, progre
     return np.concatenate(parts)
 
 
+def classes_asked(run: Run, counts: np.ndarray, count: int) -> Tensor | None:
+    """(count,) classes that a run's generator is asked for, as often as they are counted; None without labels."""
+    return in_proportion(counts, count) if run.conditional else None
+
+
 def in_proportion(counts: np.ndarray, count: int) -> Tensor:
     """(count,) classes, int64, as often as they are counted, as nearly as whole numbers allow.
 
@@ -117,13 +126,12 @@ def in_proportion(counts: np.ndarray, count: int) -> Tensor:
     return torch.from_numpy(np.searchsorted(shares, (np.arange(count) + 0.5) / count)).long()
 
 
-def _labels(trained: Trained, description: Mapping[str, Any], count: int) -> Tensor | None:
-    if not trained.run.conditional:
-        return None
+def _class_counts(trained: Trained, description: Mapping[str, Any]) -> np.ndarray:
+    """How often the training data hold each class; equally often where data.json does not say."""
     counted = description.get("class_counts")
     if not isinstance(counted, Mapping) or not set(trained.classes) <= set(counted):
-        return torch.arange(count) % len(trained.classes)
-    return in_proportion(np.array([int(counted[name]) for name in trained.classes]), count)
+        return np.ones(len(trained.classes), np.int64)
+    return np.array([int(counted[name]) for name in trained.classes])
 
 
 def _finite(points: Tensor) -> np.ndarray:

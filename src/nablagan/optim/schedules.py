@@ -8,17 +8,23 @@ from dataclasses import dataclass
 class Cosine:
     """From `start` to `end` along half a cosine over `images`, then constant (R3GAN's schedule of every quantity).
 
-    >>> Cosine(1.0, 0.1, 1000)(500)
-    0.55
+    >>> Cosine(1.0, 0.1, 1000)(500), Cosine(1.0, 0.1, 1000, held=500)(750)
+    (0.55, 0.55)
     """
 
     start: float
     end: float
     images: int
+    """At which `end` is reached."""
+    held: int = 0
+    """So many images keep `start` before it falls."""
 
     def __call__(self, images_seen: int) -> float:
         """The value after `images_seen` images."""
-        progress = min(images_seen / self.images, 1.0) if self.images > 0 else 1.0
+        falling = self.images - self.held
+        progress = (
+            min(max(images_seen - self.held, 0) / falling, 1.0) if falling > 0 else float(images_seen >= self.images)
+        )
         return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * progress))
 
 

@@ -170,7 +170,7 @@ def adjusted(run: Run, options: Options) -> Run:
 
 def started(schedule: Cosine, start: float) -> Cosine:
     """The schedule from another start, in the same proportions."""
-    return Cosine(start, schedule.end * start / schedule.start, schedule.images)
+    return replace(schedule, start=start, end=schedule.end * start / schedule.start)
 
 
 def normalised(player: PlayerSettings) -> PlayerSettings:
@@ -212,7 +212,7 @@ def shared_settings(facts: Facts, options: Options, images: int, batch_size: int
         "data": facts.data,
         "images": images,
         "batch_size": batch_size,
-        "conditional": _is_conditional(facts, options),
+        "conditional": is_conditional(facts, options),
         "update": options.update or Alternating,
         "latent_size": 64 if options.latent_size is None else options.latent_size,
         "ema_half_lives": options.ema_half_lives or (max(1, images // 25), max(1, images // 100)),
@@ -227,7 +227,7 @@ def shared_settings(facts: Facts, options: Options, images: int, batch_size: int
     }
 
 
-def _is_conditional(facts: Facts, options: Options) -> bool:
+def is_conditional(facts: Facts, options: Options) -> bool:
     """Whether labels are used: when there are any, unless the user declines. InputError if asked for without any."""
     if options.conditional and not facts.classes:
         raise InputError(f"{facts.data.source} has no labels: leave --conditional out, or give each class a folder")

@@ -1,5 +1,6 @@
 """Strided convolutions with the R3GAN objective: the best on a CPU after equal wall-clock time (docs/log.md)."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nablagan import losses
@@ -11,6 +12,7 @@ from nablagan.recipes.options import (
     adjusted,
     bfloat16_stages,
     gradient_penalties,
+    is_conditional,
     shared_settings,
     stages_of,
 )
@@ -19,14 +21,34 @@ from nablagan.training.run import AdamSettings, PlayerSettings, Run
 from nablagan.types import InputError
 
 IMAGES = {"cpu": 64_000, "cuda": 2_000_000}
-BATCH_SIZE, BATCH_ON_CPU = 64, 32
-LEARNING_RATE, LAST_RATE = (
-    {"by class": RATES["strided"], "without labels": 3e-3},
-    {"by class": 0.25, "without labels": 0.05},
-)
-"""Of both players at the start, and the part of it that is left at the end."""
-PENALTY_EVERY = {"by class": 1, "without labels": 4}
-"""Steps between those with R1 and R2; lazy ones in small batches let classes collapse."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was tuned apart for each kind of run (docs/log.md)."""
+
+    batch_size: int
+    rate: float
+    """Of both players at the start."""
+    left: float
+    """The part of the rate that is left at the end."""
+    held: float
+    """The part of the run in which the rate stays as it started."""
+    beta2: float
+    penalty_every: int
+    """Steps between those with R1 and R2; lazy ones in small batches let classes collapse."""
+
+    def adam(self, images: int) -> AdamSettings:
+        """Adam (0, beta2) whose rate is held, then falls to the part that is left."""
+        schedule = Cosine(self.rate, self.left * self.rate, images, int(self.held * images))
+        return AdamSettings(schedule, constant(self.beta2))
+
+
+BY_CLASS = Settings(batch_size=64, rate=RATES["strided"], left=0.25, held=0.0, beta2=0.99, penalty_every=1)
+WITHOUT_LABELS = Settings(batch_size=32, rate=3e-3, left=0.05, held=0.5, beta2=0.95, penalty_every=4)
+"""On a CPU."""
+WITHOUT_LABELS_ON_GPU = replace(WITHOUT_LABELS, batch_size=64, held=0.0, beta2=0.99)
+"""As on a CPU until 2026-11-26: what was found there for runs of minutes is unproven for long ones."""
 PROBE_STEPS, AUDIT_STEPS = 60, 400
 """On a CPU its steps are short, so that probes and audits must be further apart to stay under 5 % of the time."""
 AUGMENTATIONS = ()
@@ -34,17 +56,19 @@ AUGMENTATION_PROBABILITY = 0.0
 
 
 def strided(facts: Facts, options: Options) -> Run:
-    """A run of strided convolutions, relativistic loss, R1 + R2, Adam (0, .99), averaged generator.
+    """A run of strided convolutions, relativistic loss, R1 + R2, Adam without momentum, averaged generator.
 
-    Without labels on a CPU: batches of 32, penalties at each 4th step, rates from 3e-3; by class 64, each step, 2e-3.
+    Without labels on a CPU: batches of 32, penalties at each 4th step, rates of 3e-3 that fall in the second half,
+    beta2 .95; by class 64, each step, rates falling from 2e-3, .99.
     # Unlike R3GAN: no residual blocks: they see an eighth of the images in the same time. The layers run in bfloat16
     where that is much faster (docs/log.md). InputError for points.
     """
     if len(facts.shape) != 3:
         raise InputError(f"recipe strided makes images and {facts.data.source} holds points: use recipe points")
-    shared = shared_settings(facts, options, IMAGES[facts.device], batch_size(facts, options))
-    images, kind = shared["images"], "by class" if shared["conditional"] else "without labels"
-    adam = falling(LEARNING_RATE[kind], LAST_RATE[kind], images)
+    tuned = settings(facts, options)
+    shared = shared_settings(facts, options, IMAGES[facts.device], tuned.batch_size)
+    images = shared["images"]
+    adam = tuned.adam(images)
     gamma = usual_gamma(facts.shape)  # at the start; it falls tenfold
     size = {"size": options.size or default_size(facts)}
     size |= bfloat16_stages(facts.fast_bfloat16, options, stages_of(facts))
@@ -57,7 +81,7 @@ def strided(facts: Facts, options: Options) -> Run:
         generator_adam=adam,
         discriminator_adam=adam,
         penalties=gradient_penalties(
-            options, shared, gamma, lambda start: Cosine(start, start / 10, images), PENALTY_EVERY[kind]
+            options, shared, gamma, lambda start: Cosine(start, start / 10, images), tuned.penalty_every
         ),
         augmentations=AUGMENTATIONS if options.augmentations is None else options.augmentations,
         augmentation_probability=constant(AUGMENTATION_PROBABILITY if probability is None else probability),
@@ -66,15 +90,11 @@ def strided(facts: Facts, options: Options) -> Run:
     return adjusted(run, options)
 
 
-def falling(rate: float, left: float, images: int) -> AdamSettings:
-    """Adam whose rate falls over the run, to a part that is left."""
-    return AdamSettings(Cosine(rate, left * rate, images), constant(0.99))
-
-
-def batch_size(facts: Facts, options: Options) -> int:
-    """Small batches, hence many steps, on a CPU without labels."""
-    by_class = facts.classes > 0 if options.conditional is None else options.conditional
-    return BATCH_SIZE if by_class or facts.device != "cpu" else BATCH_ON_CPU
+def settings(facts: Facts, options: Options) -> Settings:
+    """Those of this kind of run: by class, or without labels on this device."""
+    if is_conditional(facts, options):
+        return BY_CLASS
+    return WITHOUT_LABELS if facts.device == "cpu" else WITHOUT_LABELS_ON_GPU
 
 
 def probing(batch_size: int) -> dict[str, Any]:

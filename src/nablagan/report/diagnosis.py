@@ -1,13 +1,13 @@
 """What `nablagan diagnose` found: the verdict, spectrum, path and audit of the newest checkpoint examined."""
 
-import json
 import math
 from typing import Any
 
 from nablagan.report.chart import AXIS, TEXT
+from nablagan.report.contents import contents
 from nablagan.report.drawing import colour, drawing
 from nablagan.report.markup import Markup, join, tag
-from nablagan.report.record import UNREADABLE, RunRecord
+from nablagan.report.record import RunRecord
 from nablagan.report.series import is_finite
 from nablagan.report.words import full_count, number
 
@@ -39,10 +39,10 @@ READINGS = {
 
 def diagnosis(record: RunRecord) -> Markup:
     """The section; empty where nothing was diagnosed. What cannot be read or drawn is noted in the record."""
-    contents = _contents(record)
-    if not contents:
+    found = contents(record, "diagnosis/images-*.json", MOST, is_diagnosis, "diagnosis")
+    if not found:
         return Markup()
-    newest, older = contents[-1], contents[:-1]
+    *older, newest = sorted(found, key=lambda content: content["images_seen"])
     figures = (_plane(newest, "step"), _plane(newest, "jacobian"), _path(newest), _audit(newest))
     listed = tag("ul", *(tag("li", _line(content)) for content in older), class_="diagnoses")
     return join(
@@ -52,24 +52,9 @@ def diagnosis(record: RunRecord) -> Markup:
     )
 
 
-def _contents(record: RunRecord) -> list[dict[str, Any]]:
-    """The files that hold a diagnosis, by images seen; the others are problems of the record."""
-    found = []
-    try:
-        paths = sorted((record.directory / "diagnosis").glob("images-*.json"))
-    except OSError:
-        paths = []
-    for path in paths[-MOST:]:
-        try:
-            content = json.loads(path.read_bytes())
-        except UNREADABLE as error:
-            record.problems.append(f"diagnosis/{path.name} cannot be read ({error}).")
-            continue
-        if is_finite(_at(content, "images_seen")) and isinstance(_at(content, "verdict", "title"), str):
-            found.append(content)
-        else:
-            record.problems.append(f"diagnosis/{path.name} holds no diagnosis.")
-    return sorted(found, key=lambda content: content["images_seen"])
+def is_diagnosis(content: Any) -> bool:
+    """Whether the content of a file has what a diagnosis has."""
+    return is_finite(_at(content, "images_seen")) and isinstance(_at(content, "verdict", "title"), str)
 
 
 def _at(value: Any, *keys: Any) -> Any:

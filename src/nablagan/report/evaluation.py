@@ -1,19 +1,18 @@
 """What `nablagan evaluate` and evaluation while training found: figures with intervals, the best moment, neighbours."""
 
-import json
 from typing import Any
 
+from nablagan.report.contents import contents
 from nablagan.report.evaluation_course import MOST_LETTERS, at, course, text
 from nablagan.report.markup import Markup, empty_tag, join, tag
 from nablagan.report.pictures import is_inside, picture
-from nablagan.report.record import UNREADABLE, RunRecord
+from nablagan.report.record import RunRecord
 from nablagan.report.series import is_finite
-from nablagan.report.words import full_count, number, title_case
+from nablagan.report.words import WAYS, full_count, number, title_case
 
 DIRECTORY = "evaluations"
 MOST, MOST_METRICS = 20, 20
 PICTURE_BYTES = 400_000
-WAYS = {"less": "less is better", "more": "more is better"}
 READINGS = {
     "kernel_distance": "0 for equal distributions, below 0 by chance; it means nothing across extractors.",
     "frechet_distance": "Compares means and covariances only, and grows as samples get fewer.",
@@ -34,12 +33,12 @@ READINGS = {
 
 def evaluation(record: RunRecord) -> Markup:
     """The section; empty where nothing was evaluated. What cannot be read or drawn is noted in the record."""
-    contents = _contents(record)
+    found = _contents(record)
     shown = course(record)
-    if not contents and not shown:
+    if not found and not shown:
         return Markup()
-    newest = _newest(record, contents[-1]) if contents else []
-    older = [tag("li", _line(content)) for content in contents[:-1]]
+    newest = _newest(record, found[-1]) if found else []
+    older = [tag("li", _line(content)) for content in found[:-1]]
     return join(
         *newest,
         shown,
@@ -49,23 +48,18 @@ def evaluation(record: RunRecord) -> Markup:
 
 def _contents(record: RunRecord) -> list[dict[str, Any]]:
     """The files that hold an evaluation, the newest last; the others are problems of the record."""
-    found: list[tuple[tuple[float, ...], dict[str, Any]]] = []
-    try:
-        paths = sorted((record.directory / DIRECTORY).glob("*.json"))
-    except OSError:
-        paths = []
-    for path in paths[-MOST:]:
-        try:
-            content = json.loads(path.read_bytes())
-        except UNREADABLE as error:
-            record.problems.append(f"{DIRECTORY}/{path.name} cannot be read ({error}).")
-            continue
-        if isinstance(at(content, "metrics"), dict):
-            moments = (at(content, "generated", "images_seen"), at(content, "time", "unix"))
-            found.append((tuple(float(moment) if is_finite(moment) else 0.0 for moment in moments), content))
-        else:
-            record.problems.append(f"{DIRECTORY}/{path.name} holds no evaluation.")
-    return [content for _, content in sorted(found, key=lambda entry: entry[0])]
+    found = contents(record, f"{DIRECTORY}/*.json", MOST, is_evaluation, "evaluation")
+    return sorted(found, key=_moment)
+
+
+def is_evaluation(content: Any) -> bool:
+    """Whether the content of a file has what an evaluation has."""
+    return isinstance(at(content, "metrics"), dict)
+
+
+def _moment(content: dict[str, Any]) -> tuple[float, ...]:
+    moments = (at(content, "generated", "images_seen"), at(content, "time", "unix"))
+    return tuple(float(moment) if is_finite(moment) else 0.0 for moment in moments)
 
 
 def _newest(record: RunRecord, content: dict[str, Any]) -> list[Markup]:

@@ -4,6 +4,8 @@ import math
 import sys
 from typing import Any
 
+WAYS = {"less": "less is better", "more": "more is better"}
+"""Which way a figure is better, as a person reads it."""
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 

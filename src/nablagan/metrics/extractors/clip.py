@@ -11,11 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nablagan.metrics.extractors import resize, weights
+from nablagan.metrics.extractors import weights
+from nablagan.metrics.extractors.square import SIDE, square
 from nablagan.metrics.features import Extractor
 
-SIDE = 224
-MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+STATISTICS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+"""Mean and deviation of the channels that CLIP was trained with."""
 PREFIX = "visual."
 
 
@@ -53,29 +54,20 @@ def open_clip(name: str, file: Path | None = None, device: str | torch.device = 
     InputError without the published archive, a TorchScript file that is opened only because its hash is known.
     """
     size = SIZES[name]
-    path = weights.checked(file, size.weights, name)
-    tensors = {
-        tensor.removeprefix(PREFIX): value
-        for tensor, value in weights.scripted_tensors_in(path).items()
-        if tensor.startswith(PREFIX)
-    }
-    network = weights.fitted(VisionTransformer(*size[:5]), tensors, path)
+    network = weights.opened(partial(VisionTransformer, *size[:5]), file, size.weights, name, visual_tensors_in)
     return extractor_of(network.to(device), name, size.weights)
+
+
+def visual_tensors_in(path: Path) -> dict[str, Tensor]:
+    """The tensors of the archive's image half."""
+    tensors = weights.scripted_tensors_in(path)
+    return {name.removeprefix(PREFIX): value for name, value in tensors.items() if name.startswith(PREFIX)}
 
 
 def extractor_of(network: "VisionTransformer", name: str, published: weights.Weights) -> Extractor:
     """The extractor around a network with its weights."""
-    protocol = {
-        "resize": "bicubic, antialiased, rounded to grey levels; sides apart, so that images become square",
-        "side": SIDE,
-        "values": f"(x / 255 - mean) / deviation, mean {MEAN}, deviation {DEVIATION}",
-        "layer": "image embedding, not normalised",
-        "dimensions": network.proj.shape[1],
-        "weights_sha256": published.sha256,
-        "source": published.file,
-    }
-    pixels = partial(resize.normalised, side=SIDE, mean=MEAN, deviation=DEVIATION)
-    return Extractor(name, lambda images: network.to(images.device)(pixels(images)), protocol)
+    layer = "image embedding, not normalised"
+    return square(name, network, STATISTICS, layer, network.proj.shape[1], published)
 
 
 class VisionTransformer(nn.Module):

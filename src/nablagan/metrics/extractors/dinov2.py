@@ -11,15 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate, scaled_dot_product_attention
 
-from nablagan.metrics.extractors import resize, weights
+from nablagan.metrics.extractors import weights
+from nablagan.metrics.extractors.square import square
 from nablagan.metrics.features import Extractor
 
-SIDE, PATCH = 224, 14
+PATCH = 14
 TRAINED_PLACES = 37
 """Patches a side in the published position table (518 / 14)."""
 OFFSET = 0.1
 """The published code stretches the position table by (places + 0.1) / 37, and features contain that."""
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+STATISTICS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation of ImageNet's channels."""
 
 
 class Size(NamedTuple):
@@ -56,24 +58,14 @@ def open_dinov2(name: str, file: Path | None = None, device: str | torch.device 
     InputError without the published file of weights.
     """
     size = SIZES[name]
-    path = weights.checked(file, size.weights, name)
-    network = weights.fitted(VisionTransformer(*size[:3]), weights.tensors_in(path), path)
+    network = weights.opened(partial(VisionTransformer, *size[:3]), file, size.weights, name)
     return extractor_of(network.to(device), name, size.weights)
 
 
 def extractor_of(network: "VisionTransformer", name: str, published: weights.Weights) -> Extractor:
     """The extractor around a network with its weights."""
-    protocol = {
-        "resize": "bicubic, antialiased, rounded to grey levels; sides apart, so that images become square",
-        "side": SIDE,
-        "values": f"(x / 255 - mean) / deviation, mean {MEAN}, deviation {DEVIATION}",
-        "layer": "class token after the last normalisation",
-        "dimensions": network.norm.weight.numel(),
-        "weights_sha256": published.sha256,
-        "source": published.file,
-    }
-    pixels = partial(resize.normalised, side=SIDE, mean=MEAN, deviation=DEVIATION)
-    return Extractor(name, lambda images: network.to(images.device)(pixels(images)), protocol)
+    layer = "class token after the last normalisation"
+    return square(name, network, STATISTICS, layer, network.norm.weight.numel(), published)
 
 
 class VisionTransformer(nn.Module):

@@ -34,8 +34,7 @@ def open_inception(file: Path | None = None, device: str | torch.device = "cpu")
     Its logits leave the last layer's bias out, as in the score's first implementation (Salimans et al. 2016).
     InputError without the published file of weights.
     """
-    path = weights.checked(file, WEIGHTS, NAME)
-    return extractor_of(weights.fitted(Inception(), weights.tensors_in(path), path).to(device))
+    return extractor_of(weights.opened(Inception, file, WEIGHTS, NAME).to(device))
 
 
 def extractor_of(network: "Inception") -> Extractor:

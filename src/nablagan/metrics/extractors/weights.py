@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,6 +75,18 @@ def scripted_tensors_in(path: Path) -> dict[str, Tensor]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return dict(torch.jit.load(path, map_location="cpu").state_dict())
+
+
+def opened(
+    build: Callable[[], Network],
+    file: Path | None,
+    published: Weights,
+    extractor: str,
+    read: Callable[[Path], dict[str, Tensor]] = tensors_in,
+) -> Network:
+    """The network that `build` makes with the weights of the published file, which is checked before; InputError."""
+    path = checked(file, published, extractor)
+    return fitted(build(), read(path), path)
 
 
 def fitted(network: Network, tensors: dict[str, Tensor], path: Path) -> Network:
