@@ -22,7 +22,7 @@ from nablagan.evaluation.pairs import PairJudge, pair_record
 from nablagan.evaluation.samples import Progress, silent
 from nablagan.metrics.perceptual import perceptual_distances
 from nablagan.training.opening import open_data
-from nablagan.training.restore import load_generator
+from nablagan.training.restore import load_trained
 from nablagan.training.run import Run
 from nablagan.training.translating import Translator, translator_of
 from nablagan.types import InputError
@@ -68,7 +68,7 @@ def pairs_of_run(
     and for translation `nearness` {DISTANCE: shares}. Completion is judged by kinds of holes, or with the data's masks.
     InputError for a run that starts from nothing, and for data without pairs.
     """
-    trained = load_generator(run, wish.checkpoint, wish.half_life)
+    trained = load_trained(run, wish.checkpoint, wish.half_life)
     translator = translator_of(trained, run, device=device)
     settings = trained.run.data
     own = open_data(replace(settings, source=wish.train or settings.source), wish.cache, progress)
