@@ -4,6 +4,7 @@ from typing import Any
 
 from nablagan.report.contents import contents
 from nablagan.report.evaluation_course import MOST_LETTERS, at, text
+from nablagan.report.gallery import columned
 from nablagan.report.markup import Markup, empty_tag, join, tag
 from nablagan.report.pair_charts import charts
 from nablagan.report.pair_tables import MOST_CANDIDATES, candidate_name, figures_of, readings, share, table
@@ -165,7 +166,7 @@ def _picture(record: RunRecord, content: dict[str, Any]) -> Markup:
     shown = picture(record.directory, name, PICTURE_BYTES, record.problems)
     if shown is None:
         return Markup()
-    names = [candidate_name(text(each)) for each in _columns(content)]
+    names = [text(each) for each in _columns(content)]
     words = "The first pairs, not chosen; of holes, some of every kind. One row a pair."
     image = empty_tag(
         "img", src=shown.uri, width=str(shown.width), height=str(shown.height), alt="Outputs beside truths"
@@ -173,7 +174,7 @@ def _picture(record: RunRecord, content: dict[str, Any]) -> Markup:
     return tag(
         "figure",
         tag("h3", "Side by side"),
-        columned(image, names),
+        columned(image, names, COLUMN_PIXELS),
         tag("figcaption", words),
         class_="card",
     )
@@ -182,14 +183,6 @@ def _picture(record: RunRecord, content: dict[str, Any]) -> Markup:
 def _columns(content: dict[str, Any]) -> list[Any]:
     columns = content.get("columns")
     return columns if isinstance(columns, list) and 0 < len(columns) <= MOST_CANDIDATES else []
-
-
-def columned(image: Markup, names: list[str]) -> Markup:
-    """A picture of equal columns with a name above each; the picture alone without names."""
-    if not names:
-        return image
-    heads = tag("div", *(tag("span", name) for name in names), class_="heads", style=f"--columns:{len(names)}")
-    return tag("div", heads, image, class_="columned", style=f"max-width:{COLUMN_PIXELS * len(names)}px")
 
 
 def _line(content: dict[str, Any]) -> str:
