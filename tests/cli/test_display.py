@@ -64,6 +64,13 @@ def test_plain_lines_where_no_terminal_is(monkeypatch):
     assert lines[3].endswith("G 0.500 |\u2207| 3  D 1.250 |\u2207| 0.01")
 
 
+def test_generators_that_start_from_images_show_how_far_they_are():
+    assert display.figures(state(0)).endswith("|∇| 0.01")
+    for name in ("reconstruction", "hole", "cycle", "contrast"):
+        seen = SimpleNamespace(images_seen=0, measures=MEASURES | {name: 0.1234})
+        assert display.figures(seen).endswith(f"|∇| 0.01  {name} 0.123")
+
+
 def test_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     stream = Terminal()

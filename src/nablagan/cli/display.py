@@ -181,8 +181,12 @@ class Speed:
         return f"{speed:,.0f} images/s  {left} left"
 
 
+TERMS = ("reconstruction", "hole", "cycle", "contrast")
+"""Measures of generators that start from images which the progress line shows."""
+
+
 def figures(state: "State") -> str:
-    """Losses and gradient norms of the last step in a few words."""
+    """Losses and gradient norms of the last step in a few words, and how far outputs are from what they should be."""
     names = {
         "G": ("generator_loss", "generator_gradient_norm"),
         "D": ("discriminator_loss", "discriminator_gradient_norm"),
@@ -190,7 +194,8 @@ def figures(state: "State") -> str:
     parts = (
         f"{player} {state.measures[loss]:.3f} |∇| {state.measures[norm]:.2g}" for player, (loss, norm) in names.items()
     )
-    return "  ".join(parts)
+    terms = (f"{name} {state.measures[name]:.3f}" for name in TERMS if name in state.measures)
+    return "  ".join([*parts, *terms])
 
 
 def vitals(measures: dict[str, Any]) -> str:
