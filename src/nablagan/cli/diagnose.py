@@ -11,6 +11,7 @@ HELP = "examine a run's checkpoints: spectrum, audit, path, and a verdict in pla
 EPILOG = """examples:
   nablagan diagnose runs/00001-digits-strided
   nablagan diagnose runs/00001-digits-strided --samples 1024       steadier figures, eight times the time
+  nablagan diagnose runs/00002-glyphs-translate --samples 32      rougher and sooner, where batches are small
   nablagan diagnose runs/00001-digits-strided --checkpoint checkpoints/images-000058688
   nablagan diagnose runs/old --data /new/place/photos --json
 
