@@ -1,10 +1,14 @@
 """Batches depend on (seed, position, place in the global batch) and on nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from nablagan.data import DRAWS, Dataset
+from nablagan.data.masks import box
+from nablagan.data.paired_augment import PAIRED_DRAWS, PAIRED_KINDS, paired_augment
 from nablagan.data.sampler import STREAMS, Sampler, heldout, members, permutation, seeded
 from nablagan.types import InputError
 
@@ -158,3 +162,55 @@ def test_some_samples_must_be_left_to_train_on(holdout):
     assert len(sampler(holdout=COUNT - 1).members) == 1
     with pytest.raises(InputError, match=f"holdout is {holdout} of {COUNT} samples"):
         sampler(holdout=holdout)
+
+
+def pairs(is_paired=True, **more):
+    """Random samples; sources are their negatives in pairs, and any others apart."""
+    samples = np.random.default_rng(3).integers(0, 256, (COUNT, 1, 8, 8), np.uint8)
+    sources = 255 - samples if is_paired else np.ascontiguousarray(samples[:13, :, :, ::-1])
+    return replace(dataset(), samples=samples, sources=sources, is_paired=is_paired, **more)
+
+
+@pytest.mark.parametrize("is_paired", [True, False])
+def test_a_moved_batch_is_the_plain_one_moved_by_draws_of_its_position(is_paired):
+    """The oracle is `paired_augment` of the batch without augmentation."""
+    given = pairs(is_paired, masks=np.random.default_rng(1).integers(0, 2, (COUNT, 1, 8, 8)).astype(np.uint8) * 255)
+    plain, moved = (
+        Sampler(given, 8, 4, 5, masks=box, pair_augmentations=kinds).batch(16, 24) for kinds in ((), PAIRED_KINDS)
+    )
+    draws = torch.rand(8, 2 * PAIRED_DRAWS, generator=seeded(5, "pairs", 24))
+    first, second = draws[:, :PAIRED_DRAWS], draws[:, PAIRED_DRAWS:]
+    together = paired_augment(plain.real, first, plain.source if is_paired else None, plain.mask)
+    source = together.source if is_paired else paired_augment(plain.source, second).sample
+    expected = (together.sample, together.mask, source)
+    for name, there in zip(("real", "mask", "source"), expected, strict=True):
+        assert torch.equal(getattr(moved, name), there)
+        assert not torch.equal(there, getattr(plain, name))
+    assert_equal(plain._replace(real=moved.real, mask=moved.mask), moved)
+
+
+def test_pairs_stay_pairs_when_they_are_moved():
+    """Of a source that is the negative of its sample the sum is 0, wherever both go."""
+    for at in (0, 8, 40):
+        batch = Sampler(pairs(), 8, 4, 5, pair_augmentations=("flip", "shift")).batch(at)
+        assert torch.allclose(batch.real + batch.source, torch.zeros_like(batch.real), atol=1e-6)
+
+
+def test_a_drawn_hole_stays_where_it_is():
+    plain, moved = (Sampler(dataset(), 8, 4, 5, masks=box, pair_augmentations=kinds) for kinds in ((), ("flip",)))
+    assert torch.equal(plain.batch(8).mask, moved.batch(8).mask)
+
+
+@pytest.mark.parametrize("is_paired", [True, False])
+def test_several_processes_move_what_one_moves(is_paired):
+    given, settings = pairs(is_paired), {"masks": box, "pair_augmentations": PAIRED_KINDS}
+    whole = Sampler(given, 8, 4, 5, **settings).batch(16, 24)
+    parts = [Sampler(given, 8, 4, 5, rank=rank, processes=2, **settings).batch(16, 24) for rank in (0, 1)]
+    for name in ("real", "mask", "source"):
+        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
+
+
+def test_what_is_examined_is_not_moved():
+    plain, moved = (Sampler(pairs(), 8, 4, 5, pair_augmentations=kinds) for kinds in ((), PAIRED_KINDS))
+    for name in ("real", "source"):
+        assert torch.equal(getattr(plain.of_samples(np.arange(5)), name), getattr(moved.of_samples(np.arange(5)), name))

@@ -121,7 +121,7 @@ def test_the_command_writes_and_tells(directories, opened, monkeypatch, capsys):
     assert main(["evaluate", str(run), "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert "nearer to its counterpart by L1: " in told
-    path, page = next((run / "pairs").glob("images-000000016-images-*-seed0.json")), run / "report.html"
+    path, page = run / "pairs" / "images-000000016-images-4-seed0.json", run / "report.html"
     assert told.splitlines()[-3:] == [str(path), str(path.with_suffix(".png")), str(page)]
     assert 'id="pairs"' in page.read_text(encoding="utf-8")
     record = json.loads(path.read_text())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from image_runs import two_ways_run
+from image_runs import completion_run, contrastive_run, translation_run, two_ways_run
 from nablagan import losses
 from nablagan.optim import Alternating, Pooled
 from nablagan.tasks import generation, toys
@@ -11,6 +11,7 @@ from nablagan.training.checks import check_shared
 from nablagan.training.engine import Engine
 from nablagan.types import InputError
 from oracle import batch_for, tiny
+from runs import images_run
 
 
 def update(size, kind="mlp"):
@@ -94,3 +95,13 @@ def test_several_processes_have_no_common_pool():
     check_shared(run, Engine(torch.device("cpu")))
     with pytest.raises(InputError, match="belongs to one process"):
         check_shared(run, Engine(torch.device("cpu"), rank=0, processes=2))
+
+
+def test_a_past_sample_is_not_shown_beside_another_ones_source_mask_or_label():
+    here = Engine(torch.device("cpu"))
+    for run, beside in ((translation_run, "source"), (completion_run, "mask"), (images_run, "label")):
+        with pytest.raises(InputError, match=f"beside another one's {beside}"):
+            check_shared(run(update=Pooled), here)
+        check_shared(run(), here)
+    check_shared(contrastive_run(update=Pooled), here)
+    check_shared(images_run(update=Pooled, conditional=False), here)

@@ -51,6 +51,16 @@ def test_a_pool_of_past_samples_goes_on_exactly(tmp_path: Path):
     assert tensor_bytes(tmp_path / "run") == tensor_bytes(tmp_path / "straight")
 
 
+def test_moved_pairs_go_on_exactly(tmp_path: Path):
+    moving, data = translation_run(pair_augmentations=("flip", "shift", "zoom")), pairs()
+    assert go(tmp_path / "straight", moving, data).status == "done"
+    assert go(tmp_path / "run", moving, data, on_step=stop_at(5 * BATCH)).status == "stopped"
+    assert go(tmp_path / "run", moving, data).status == "done"
+    assert tensor_bytes(tmp_path / "run") == tensor_bytes(tmp_path / "straight")
+    with pytest.raises(InputError, match="pair_augmentations: "):
+        go(tmp_path / "run", translation_run(), data)
+
+
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("two") / "tasks"
@@ -175,3 +185,7 @@ def test_what_is_for_generation_is_refused_elsewhere():
     assert translation_run(latent_size=0).latent_size == 0
     with pytest.raises(InputError, match="latent_size is 0"):
         images_run(latent_size=0)
+    with pytest.raises(InputError, match="pair augmentations are for translation and completion"):
+        images_run(pair_augmentations=("flip",))
+    with pytest.raises(InputError, match="pair augmentation 'turn' is unknown"):
+        translation_run(pair_augmentations=("turn",))

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import re
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,9 @@ def add_recipe_arguments(group: Any) -> None:
     group.add_argument("--latent-size", type=int, metavar="N", help="numbers that a sample is made from")
     group.add_argument("--augment", metavar="KINDS", help="of color,translation,cutout; or none")
     group.add_argument("--augment-probability", type=float, metavar="P", help="of each kind, for each sample")
+    group.add_argument(
+        "--pair-augment", metavar="KINDS", help="of flip,shift,zoom: an image and its source or mask move alike"
+    )
     group.add_argument("--net", choices=NETS, help="of the generator that starts from images")
     group.add_argument("--holes", choices=HOLES, help="what is missing from images that are to be completed")
     group.add_argument("--scales", type=int, default=1, metavar="N", help="resolutions that a translation is judged at")
@@ -70,6 +74,8 @@ def options_of(arguments: argparse.Namespace) -> "Options":
     """The recipe options that parsed arguments hold. InputError for a word that names nothing."""
     from nablagan import losses, optim
     from nablagan.data import masks
+    from nablagan.data.augment import KINDS
+    from nablagan.data.paired_augment import PAIRED_KINDS
     from nablagan.recipes import Options
 
     return Options(
@@ -85,8 +91,9 @@ def options_of(arguments: argparse.Namespace) -> "Options":
         spectral_norm=arguments.spectral_norm,
         loss=named(losses, _loss_names(losses), arguments.loss, "loss") if arguments.loss else None,
         update=_update(optim, arguments.update) if arguments.update else None,
-        augmentations=_augmentations(arguments.augment),
+        augmentations=None if arguments.augment is None else _kinds(arguments.augment, KINDS, "augmentation"),
         augmentation_probability=arguments.augment_probability,
+        pair_augmentations=_kinds(arguments.pair_augment or "none", PAIRED_KINDS, "pair augmentation"),
         conditional=arguments.conditional,
         latent_size=arguments.latent_size,
         net=None if arguments.net is None else importlib.import_module(f"nablagan.players.{arguments.net}").generator,
@@ -150,15 +157,12 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()
 
 
-def _augmentations(text: str | None) -> tuple[str, ...] | None:
-    from nablagan.data.augment import KINDS
+def _kinds(text: str, known: Sequence[str], name: str) -> tuple[str, ...]:
     from nablagan.types import InputError
 
-    if text is None:
-        return None
     kinds = () if text == "none" else tuple(text.replace(" ", "").split(","))
-    if unknown := set(kinds) - set(KINDS):
-        raise InputError(f"no augmentation '{min(unknown)}': give some of {','.join(KINDS)}, or none")
+    if unknown := set(kinds) - set(known):
+        raise InputError(f"no {name} '{min(unknown)}': give some of {','.join(known)}, or none")
     return kinds
 
 

@@ -37,10 +37,11 @@ def measured(run: "Run", dataset: "Dataset", here: "Engine") -> dict[str, Any]:
     Raises InputError for what training would refuse at its beginning, or would not survive.
     """
     from nablagan.players import parameter_count
-    from nablagan.training.checks import check_divisible
+    from nablagan.training.checks import check_divisible, check_shared
     from nablagan.training.loop import prepare, sampler_of
 
     check_divisible(run, here)
+    check_shared(run, here)
     state = prepare(run, dataset.shape, len(dataset.classes), here)
     generator, discriminator = map(parameter_count, state.game.players)
     times = step_times(state, sampler_of(run, dataset, here))

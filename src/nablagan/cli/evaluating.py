@@ -59,6 +59,10 @@ def evaluating_of(
     if arguments.evaluate_every is None:
         refuse_without_evaluations(arguments)
         return None
+    if not run.task.generates:
+        raise InputError(
+            "--evaluate-every is for runs that generate: leave it out and judge this one by `nablagan evaluate RUN`"
+        )
     predicates, name = selectable(), (arguments.best or BEST).replace("-", "_")
     if name not in predicates:
         near = difflib.get_close_matches(name, predicates, n=1)

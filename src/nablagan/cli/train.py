@@ -57,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pairs = parser.add_mutually_exclusive_group()
     pairs.add_argument("--paired", action="store_true", help="translate in pairs (default where the data have them)")
     pairs.add_argument("--unpaired", action="store_true", help="translate between two sets in no order")
+    parser.add_argument(
+        "--split", metavar="NAME", help="which folders to take where there are several: train (default), val, test"
+    )
     parser.add_argument("--reverse", action="store_true", help="translate from B to A")
     parser.add_argument(
         "--source-channels",
@@ -188,7 +191,7 @@ def _next(record: "RunRecord", directory: str) -> str:
     """What one would do with the run."""
     if record.get("config", "masks"):
         return f"nablagan complete {directory} IMAGE --mask MASK --out completed.png"
-    if record.get("data", "source_shape"):
+    if record.get("config", "generator", "options", "source_shape"):
         return f"nablagan translate {directory} IMAGES --out translated"
     return f"nablagan sample {directory} --count 64 --out samples"
 
@@ -216,15 +219,21 @@ def _opener(arguments: argparse.Namespace) -> "tuple[Callable[..., Dataset], dic
     from nablagan.data import open_dataset, open_masked, open_pairs
     from nablagan.types import InputError
 
+    split = {"split": arguments.split} if arguments.split else {}
     if arguments.recipe in TRANSLATION:
         channels = arguments.source_channels
-        return open_pairs, {"paired": not arguments.unpaired} | ({"source_channels": channels} if channels else {})
+        channels = {"source_channels": channels} if channels else {}
+        return open_pairs, {"paired": not arguments.unpaired} | channels | split
     if arguments.paired or arguments.unpaired or arguments.reverse or arguments.source_channels:
         raise InputError(
             f"--paired, --unpaired, --reverse and --source-channels are for {', '.join(TRANSLATION)}, "
             f"not for recipe {arguments.recipe}"
         )
-    return (open_masked if arguments.recipe in COMPLETION else open_dataset), {}
+    if arguments.recipe in COMPLETION:
+        return open_masked, split
+    if split:
+        raise InputError(f"--split is for {', '.join((*TRANSLATION, *COMPLETION))}: give --data the folder itself")
+    return open_dataset, {}
 
 
 def _resolved(name: str, dataset: "Dataset", data: "DataSettings", options: "Options", here: "Engine") -> "Run":
@@ -232,6 +241,10 @@ def _resolved(name: str, dataset: "Dataset", data: "DataSettings", options: "Opt
     from nablagan.training.engine import has_fast_bfloat16
 
     recipe = named(recipes, RECIPES, name, "recipe")
+    if name in GENERATION:
+        recipes.refuse_choices(options, name, (*recipes.OF_IMAGES, *recipes.OF_HOLES))
+    elif name in TRANSLATION:
+        recipes.refuse_choices(options, name, recipes.OF_HOLES)
     fast = has_fast_bfloat16(here.device)
     return recipe(recipes.facts_of(dataset, data, here.device.type, fast), options)
 

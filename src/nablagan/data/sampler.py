@@ -1,6 +1,6 @@
 """Batches that depend only on (seed, position, index in the global batch): nothing random needs saving."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nablagan.data.augment import DRAWS
 from nablagan.data.dataset import Dataset, to_tensor
+from nablagan.data.paired_augment import PAIRED_DRAWS, paired_augment
 from nablagan.types import Batch, InputError
 
 STREAMS = {
@@ -56,14 +57,17 @@ class Sampler:
         dtype: torch.dtype = torch.float32,
         holdout: int = 0,
         masks: MaskMaker | None = None,
+        pair_augmentations: Sequence[str] = (),
     ) -> None:
         """`batch_size` is global and a multiple of `processes`; `holdout` samples are never drawn.
 
         `masks`, for completion, draws the hole of a sample; where the data have masks of their own, these are used.
+        `pair_augmentations` move what `batch` gives (`data.paired_augment`), a sample and what belongs to it alike.
         """
         assert batch_size % processes == 0, (batch_size, processes)
         self.dataset, self.batch_size, self.latent_size, self.seed = dataset, batch_size, latent_size, seed
         self.conditional, self.device, self.dtype, self.masks = conditional, device, dtype, masks
+        self.pair_augmentations = tuple(pair_augmentations)
         self.members = members(len(dataset), seed, holdout)
         self.source_members = self.members
         if dataset.sources is not None and not dataset.is_paired:
@@ -83,6 +87,8 @@ class Sampler:
             batch = batch._replace(
                 source=self.sources(self._shuffled(places, self.source_members, "source")[self.mine])
             )
+        if self.pair_augmentations:
+            batch = self._moved(batch, position)
         return batch._replace(
             latent=latent[self.mine].to(self.device, self.dtype),
             augmentation=draws[self.mine].to(self.device, self.dtype),
@@ -134,6 +140,22 @@ class Sampler:
             randoms = (np.random.default_rng([self.seed, STREAMS["mask"], int(place)]) for place in places)
             chosen = np.stack([self.masks(random, height, width) for random in randoms])[:, None]
         return torch.from_numpy(chosen.astype(np.float32)).to(self.device, self.dtype)
+
+    def _moved(self, batch: Batch, position: int) -> Batch:
+        """The batch augmented: what belongs together by the same draws; a drawn hole stays where it is."""
+        uniform = torch.rand(self.batch_size, 2 * PAIRED_DRAWS, generator=seeded(self.seed, "pairs", position))
+        first, second = uniform[self.mine].to(self.device).split(PAIRED_DRAWS, 1)
+        apart = None if self.dataset.is_paired else batch.source
+        source = batch.source if apart is None else None
+        mask = None if self.dataset.masks is None else batch.mask
+        moved = paired_augment(batch.real, first, source, mask, self.pair_augmentations)
+        if apart is not None:
+            source = paired_augment(apart, second, kinds=self.pair_augmentations).sample
+        return batch._replace(
+            real=moved.sample,
+            source=moved.source if apart is None else source,
+            mask=batch.mask if mask is None else moved.mask,
+        )
 
     def _order(self, position: int) -> np.ndarray:
         """Indices of the global batch's samples."""

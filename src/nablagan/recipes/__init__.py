@@ -4,6 +4,7 @@ from nablagan.recipes.choice import default
 from nablagan.recipes.completion import complete, filling
 from nablagan.recipes.dcgan import dcgan
 from nablagan.recipes.hinge import hinge_spectral
+from nablagan.recipes.idle import OF_HOLES, OF_IMAGES, refuse_choices
 from nablagan.recipes.options import Facts, Options, facts_of
 from nablagan.recipes.points import points
 from nablagan.recipes.r3gan import r3gan
@@ -12,6 +13,8 @@ from nablagan.recipes.translation import cut, cyclegan, pix2pix, regression, tra
 from nablagan.recipes.wgan_gp import wgan_gp
 
 __all__ = [
+    "OF_HOLES",
+    "OF_IMAGES",
     "Facts",
     "Options",
     "complete",
@@ -25,6 +28,7 @@ __all__ = [
     "pix2pix",
     "points",
     "r3gan",
+    "refuse_choices",
     "regression",
     "strided",
     "translate",

@@ -49,6 +49,8 @@ class Facts:
     """(channels, height, width) of images to be translated, if there are any."""
     paired: bool = True
     """Whether each sample has its own source."""
+    masked: bool = False
+    """Whether the data bring masks of what is missing."""
 
     @property
     def pixels(self) -> int:
@@ -80,6 +82,8 @@ class Options:
     update: Callable[..., Update] | None = None
     augmentations: tuple[str, ...] | None = None
     augmentation_probability: float | None = None
+    pair_augmentations: tuple[str, ...] = ()
+    """Of what is translated or completed."""
     conditional: bool | None = None
     latent_size: int | None = None
     net: Callable[..., nn.Module] | None = None
@@ -190,6 +194,7 @@ def facts_of(dataset: Dataset, data: DataSettings, device: str = "cpu", fast_bfl
         source_shape=sources,
         paired=dataset.is_paired,
         fast_bfloat16=fast_bfloat16,
+        masked=dataset.masks is not None,
     )
 
 

@@ -8,9 +8,18 @@ from torch import nn
 
 from nablagan import losses
 from nablagan.optim import Cosine, Pooled, constant
-from nablagan.players import conditional, contrastive, patch, resnet, two_ways, unet
+from nablagan.players import conditional, contrastive, partial, patch, resnet, two_ways, unet
 from nablagan.players.precision import EVERY
-from nablagan.recipes.options import Facts, Options, adjusted, bfloat16_stages, gradient_penalties, shared_settings
+from nablagan.recipes.idle import OF_ADVERSARY, OF_HOLES, OF_LATENTS, OF_PAIRS, refuse_choices, refuse_diversity
+from nablagan.recipes.options import (
+    Facts,
+    Options,
+    adjusted,
+    bfloat16_stages,
+    gradient_penalties,
+    refuse_penalty_choices,
+    shared_settings,
+)
 from nablagan.tasks import contrastive as contrastive_task
 from nablagan.tasks import translation
 from nablagan.tasks import two_ways as two_ways_task
@@ -29,39 +38,42 @@ LARGEST_PATCHES = 3
 
 
 def translate(facts: Facts, options: Options) -> Run:
-    """Our default: `paired` where each sample has its source, else `unpaired`."""
+    """Our default: `paired` where each sample has its source, else `unpaired`. InputError without any sources."""
     return paired(facts, options) if facts.paired else unpaired(facts, options)
 
 
 def paired(facts: Facts, options: Options) -> Run:
     """A run of a U-Net with relativistic loss, R1 + R2 and the difference to the truth (docs/translation.md)."""
-    run = relativistic(
-        "translate", facts, options, PlayerSettings(net_of(options, unet.generator), nets(facts, options))
-    )
+    check_sources(facts, "translate")
     weights = {
         "reconstruction": chosen(options.reconstruction, RECONSTRUCTION),
         "feature_matching": chosen(options.feature_matching, FEATURES),
         "diversity": chosen(options.diversity, DIVERSITY) if options.latent_size else 0.0,
     }
+    generator = PlayerSettings(net_of(options, unet.generator), nets(facts, options))
     judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": facts.source_shape})
-    return replace(run, discriminator=judge, task=TaskSettings(translation, weights))
+    return relativistic("translate", facts, options, generator, judge, TaskSettings(translation, weights))
 
 
 def unpaired(facts: Facts, options: Options) -> Run:
     """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
+    check_sources(facts, "translate")
     nets_ = nets(facts, options) | {"net": net_of(options, resnet.generator), "keeps": IDENTITY > 0}
     judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
-    run = relativistic("translate", facts, options, PlayerSettings(two_ways.generator, nets_))
+    players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": IDENTITY})
-    return replace(run, discriminator=PlayerSettings(two_ways.discriminator, judge), task=task)
+    refuse_choices(options, "of unpaired translation", OF_PAIRS)
+    return relativistic("translate", facts, options, *players, task)
 
 
 def cut(facts: Facts, options: Options) -> Run:
     """CUT (Park et al. 2020) with relativistic loss and R1 + R2: one way, without pairs."""
+    check_sources(facts, "cut")
     nets_ = nets(facts, options) | {"net": net_of(options, resnet.generator), "keeps": True}
-    run = relativistic("cut", facts, options, PlayerSettings(contrastive.generator, nets_))
+    players = PlayerSettings(contrastive.generator, nets_), PlayerSettings(patch.discriminator, judges(facts, options))
     task = TaskSettings(contrastive_task, {"contrast": chosen(options.reconstruction, CONTRAST)})
-    return replace(run, discriminator=PlayerSettings(patch.discriminator, judges(facts, options)), task=task)
+    refuse_choices(options, "cut", OF_PAIRS)
+    return relativistic("cut", facts, options, *players, task)
 
 
 def pix2pix(facts: Facts, options: Options) -> Run:
@@ -93,6 +105,7 @@ def cyclegan(facts: Facts, options: Options) -> Run:
 def regression(facts: Facts, options: Options) -> Run:
     """The paired default's generator without an adversary: the absolute difference alone, to compare with."""
     refuse_unpaired(facts, "regression")
+    refuse_choices(options, "regression", OF_ADVERSARY)
     run = paired(facts, options)
     weights = {"reconstruction": 1.0, "adversarial": 0.0}
     judge = {"size": "tiny", "layers": 1, "source_shape": facts.source_shape}
@@ -105,21 +118,29 @@ def regression(facts: Facts, options: Options) -> Run:
     )
 
 
-def relativistic(name: str, facts: Facts, options: Options, generator: PlayerSettings) -> Run:
-    """What our defaults share: loss, penalties, optimisers, intervals; the rest is replaced."""
-    check_sources(facts, name)
+def relativistic(
+    name: str,
+    facts: Facts,
+    options: Options,
+    generator: PlayerSettings,
+    discriminator: PlayerSettings,
+    task: TaskSettings,
+) -> Run:
+    """What our defaults share: loss, penalties, optimisers, intervals."""
+    refuse_choices(options, name, (*OF_LATENTS, *OF_HOLES))
+    refuse_diversity(options)
     shared = shared_settings(facts, conditionless(options), IMAGES[facts.device], BATCH_SIZE)
-    shared |= {"latent_size": options.latent_size or 0}
+    shared |= {"latent_size": options.latent_size or 0, "pair_augmentations": options.pair_augmentations}
     adam = AdamSettings(Cosine(RATE, RATE * LEFT, shared["images"]), constant(0.99))
     run = Run(
         recipe=name,
         generator=generator,
-        discriminator=PlayerSettings(patch.discriminator, judges(facts, options)),
+        discriminator=discriminator,
         loss=options.loss or losses.relativistic,
         generator_adam=adam,
         discriminator_adam=adam,
         penalties=gradient_penalties(options, shared, gamma_of(facts), lambda start: constant(start)),
-        task=TaskSettings(translation),
+        task=task,
         **shared,
     )
     return adjusted(run, options)
@@ -128,9 +149,11 @@ def relativistic(name: str, facts: Facts, options: Options, generator: PlayerSet
 def published(name: str, run: Run, facts: Facts, options: Options) -> Run:
     """The run with the Adam of the papers and no penalty unless one is asked for."""
     adam = AdamSettings(constant(2e-4), constant(0.999), beta1=0.5)
+    if options.gamma is None:
+        refuse_penalty_choices(options, name, "give --gamma too")
     penalties = () if options.gamma is None else run.penalties
     run = replace(run, recipe=name, generator_adam=adam, discriminator_adam=adam, penalties=penalties)
-    return adjusted(run, options)
+    return adjusted(run, replace(options, spectral_norm=False))  # which the discriminator has already if asked for
 
 
 def gamma_of(facts: Facts) -> float:
@@ -156,7 +179,9 @@ def in_bfloat16(facts: Facts, options: Options) -> dict[str, int]:
 
 
 def net_of(options: Options, default: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """The function that builds the generator's net."""
+    """The function that builds a translator's net. InputError for one that takes its last channel for a mask."""
+    if options.net is partial.generator:
+        raise InputError("partial convolutions need a mask, which translation has none of: choose another --net")
     return options.net or default
 
 

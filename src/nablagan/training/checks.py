@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nablagan.data.dataset import Dataset
 from nablagan.losses import relativistic_average
 from nablagan.optim import Pooled
+from nablagan.tasks import completion, translation
 from nablagan.training.engine import Engine
 from nablagan.training.restore import read_json
 from nablagan.training.run import Run, from_json, to_json
@@ -27,6 +28,8 @@ MAY_CHANGE = (
     "data",
 )
 """Settings that may differ when a run goes on; what the data are is checked by their fingerprint."""
+BESIDE = {translation: "source", completion: "mask"}
+"""What the discriminator of a task sees each sample beside."""
 HASHES = ("fingerprint", "content")
 """Of data.json: different whenever anything is."""
 MOST_SHOWN = 4
@@ -47,7 +50,16 @@ def check_divisible(run: Run, engine: Engine) -> None:
 
 
 def check_shared(run: Run, engine: Engine) -> None:
-    """Raise InputError for a pool of past samples in several processes: each would have another."""
+    """Raise InputError for a pool of past samples where it would be wrong.
+
+    In several processes each would have another; beside a source, a mask or a label a past sample has lost its own.
+    """
+    if run.update is Pooled and (run.conditional or run.task.build in BESIDE):
+        beside = BESIDE.get(run.task.build, "label")
+        raise InputError(
+            f"a pool of past samples would show the discriminator samples beside another one's {beside}: "
+            "use another --update, such as alternating"
+        )
     if engine.processes > 1 and run.update is Pooled:
         raise InputError("a pool of past samples belongs to one process: use another --update, such as alternating")
 

@@ -180,6 +180,7 @@ def sampler_of(run: Run, dataset: Dataset, engine: Engine) -> Sampler:
         run.torch_dtype,
         run.holdout,
         run.masks,
+        run.pair_augmentations,
     )
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from nablagan.data import Dataset, open_dataset
 from nablagan.data.augment import KINDS
+from nablagan.data.paired_augment import PAIRED_KINDS
 from nablagan.game import Game
 from nablagan.optim import Alternating, Balanced, Cosine, Update, constant
 from nablagan.tasks import generation
@@ -107,6 +108,8 @@ class Run:
     generator_penalties: tuple[PenaltySettings, ...] = ()
     augmentations: tuple[str, ...] = ()
     augmentation_probability: Cosine = NEVER
+    pair_augmentations: tuple[str, ...] = ()
+    """Of data that start from images: kinds of `data.paired_augment`, which move all that belongs together alike."""
     task: TaskSettings = TaskSettings()
     masks: Callable[..., Any] | None = None
     """For completion: (random, height, width) -> what is missing, a function of `data.masks`."""
@@ -150,6 +153,7 @@ class Run:
             raise InputError(f"ema_half_lives is {self.ema_half_lives}: give at least one number of images >= 1")
         if unknown := [kind for kind in self.augmentations if kind not in KINDS]:
             raise InputError(f"augmentation '{unknown[0]}' is unknown: choose among {', '.join(KINDS)}")
+        self._check_pair_augmentations()
         for settings in (self.penalties, self.generator_penalties):
             chosen = [setting.penalty for setting in settings]
             if len(set(chosen)) < len(chosen):
@@ -157,6 +161,12 @@ class Run:
         self._check_intervals()
         if self.dtype not in ("float32", "float64"):
             raise InputError(f"dtype '{self.dtype}': use float32 or float64")
+
+    def _check_pair_augmentations(self) -> None:
+        if self.pair_augmentations and self.task.generates:
+            raise InputError("pair augmentations are for translation and completion: leave them out")
+        if unknown := [kind for kind in self.pair_augmentations if kind not in PAIRED_KINDS]:
+            raise InputError(f"pair augmentation '{unknown[0]}' is unknown: choose among {', '.join(PAIRED_KINDS)}")
 
     def _check_intervals(self) -> None:
         if any(setting.every < 1 for setting in self.penalties):
@@ -260,6 +270,7 @@ def from_json(content: Mapping[str, Any]) -> Run:
                 "generator_penalties": _penalties(content.get("generator_penalties", ())),
                 "augmentations": tuple(content["augmentations"]),
                 "augmentation_probability": Cosine(**content["augmentation_probability"]),
+                "pair_augmentations": tuple(content.get("pair_augmentations", ())),
                 "task": _task(content.get("task")),
                 "masks": None if content.get("masks") is None else _function(content["masks"]),
                 "update": resolve(content["update"]),

@@ -70,7 +70,7 @@ def way(generator: Any, backwards: bool = False) -> nn.Module:
     """The net from sources to targets in a generator as a task plays it, or the one back."""
     if backwards:
         if not isinstance(generator, TwoWays):
-            raise InputError("this run learnt one direction only: train with --method cyclegan for both")
+            raise InputError("this run learnt one direction only: train translate --unpaired, or cyclegan, for both")
         return generator.back
     if isinstance(generator, TwoWays):
         return generator.there

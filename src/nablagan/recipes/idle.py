@@ -1,0 +1,42 @@
+"""Choices that a recipe has no use for: refused, as nobody should believe that they did something."""
+
+from collections.abc import Iterable
+
+from nablagan.recipes.options import Options
+from nablagan.types import InputError
+
+OF_LATENTS = ("augmentations", "augmentation_probability", "conditional")
+"""Of recipes that make images of latents alone."""
+OF_IMAGES = ("net", "scales", "reconstruction", "feature_matching", "diversity", "pair_augmentations")
+"""Of recipes that make images of images."""
+OF_HOLES = ("masks",)
+OF_PAIRS = ("feature_matching", "diversity")
+OF_ADVERSARY = (
+    "loss",
+    "gamma",
+    "penalty_method",
+    "penalty_every",
+    "spectral_norm",
+    "discriminator_learning_rate",
+    "scales",
+    "reconstruction",
+    "feature_matching",
+)
+"""What a generator without an adversary knows nothing of."""
+OPTIONS = {"masks": "holes", "augmentations": "augment", "pair_augmentations": "pair-augment"}
+"""What a field of `Options` is called on the command line, where that is another word."""
+
+
+def refuse_choices(options: Options, recipe: str, fields: Iterable[str]) -> None:
+    """Raise InputError for the first of these fields of the options that asks for something."""
+    untouched = Options()
+    for field in fields:
+        if (asked := getattr(options, field)) and asked != getattr(untouched, field):
+            word = OPTIONS.get(field, field).replace("_", "-")
+            raise InputError(f"recipe {recipe} has no use for --{word}: leave it out, or choose another recipe")
+
+
+def refuse_diversity(options: Options) -> None:
+    """Raise InputError for different outputs of one source where nothing is drawn."""
+    if options.diversity and not options.latent_size:
+        raise InputError("--diversity is between outputs of different latents: give --latent-size too")

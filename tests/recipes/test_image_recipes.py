@@ -1,0 +1,144 @@
+"""Recipes that start from images: each trains on each built-in data set, and says what it cannot do."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from nablagan import losses, recipes
+from nablagan.data import avatars, masks, open_dataset, open_pairs
+from nablagan.optim import Pooled
+from nablagan.players import fourier, gated, partial, resnet
+from nablagan.recipes import Facts, Options, facts_of
+from nablagan.training.loop import prepare, sampler_of, steps
+from nablagan.training.run import DataSettings, from_json, to_json
+from nablagan.training.translating import load_translator
+from nablagan.types import InputError
+from runs import ALONE, events, go
+
+PAIRED = (recipes.translate, recipes.pix2pix, recipes.regression)
+UNPAIRED = (recipes.translate, recipes.cyclegan, recipes.cut)
+COMPLETING = (recipes.complete, recipes.filling)
+BATCH = 4
+TINY = Options(images=20 * BATCH, batch_size=BATCH, size="tiny")
+
+
+def facts(shape=(1, 32, 32), source_shape=(1, 32, 32), paired=True, device="cpu", fast=False):
+    return Facts(DataSettings("builtin:x"), shape, 0, 400, device, fast, source_shape, paired)
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Of faces, which take long to draw."""
+    monkeypatch.setattr(avatars, "COUNT", 40)
+
+
+@pytest.mark.parametrize("name", ["glyphs", "edges", "photos", "avatars", "digits", "shapes"])
+def test_each_builtin_trains_for_twenty_steps(name, tmp_path: Path):
+    """The difference to the truth falls in the mean; what is written is opened again and gives the same image."""
+    translates = name in ("glyphs", "edges", "avatars")
+    opened = (open_pairs if translates else open_dataset)(f"builtin:{name}", resolution=32)
+    recipe = recipes.translate if translates else recipes.complete
+    run = recipe(facts_of(opened, DataSettings(f"builtin:{name}", (32, 32))), TINY)
+    assert go(tmp_path / "run", run, opened).status == "done"
+    ticks = [event["measures"] for event in events(tmp_path / "run", "tick")]
+    measure = "reconstruction" if translates else "hole"
+    values = [tick[measure] for tick in ticks]
+    assert sum(values[-5:]) < sum(values[:5]), values
+    translator = load_translator(tmp_path / "run")
+    source = torch.zeros(1, *translator.source_shape)
+    assert translator(source).shape == (1, *opened.shape)
+    assert torch.equal(translator(source), load_translator(tmp_path / "run")(source))
+
+
+@pytest.mark.parametrize("recipe", UNPAIRED)
+def test_each_recipe_without_pairs_trains(recipe, tmp_path: Path):
+    opened = open_pairs("builtin:glyphs", paired=False, resolution=32)
+    run = recipe(facts_of(opened, DataSettings("builtin:glyphs", (32, 32))), replace(TINY, images=6 * BATCH))
+    assert go(tmp_path / "run", run, opened).status == "done"
+    assert load_translator(tmp_path / "run")(torch.zeros(1, 1, 5, 9)).shape == (1, 1, 5, 9)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("shape", [(1, 32, 32), (3, 64, 64), (2, 8, 16), (1, 28, 28), (3, 37, 53)], ids=str)
+@pytest.mark.parametrize("recipe", [*PAIRED, *UNPAIRED, *COMPLETING])
+def test_runs_survive_json_and_build(recipe, shape, device):
+    given = facts(shape, shape, recipe not in UNPAIRED or recipe in PAIRED, device)
+    run = recipe(given, Options(size="tiny"))
+    assert from_json(to_json(run)) == run
+    assert run.conditional is False
+    prepare(run, shape, 0, ALONE)
+
+
+@pytest.mark.parametrize("net", [resnet, fourier, gated, partial])
+def test_other_nets_complete(net):
+    data = open_dataset("builtin:digits", resolution=32)
+    options = replace(TINY, net=net.generator, masks=masks.thick)
+    run = recipes.complete(facts_of(data, DataSettings("builtin:digits")), options)
+    state = prepare(run, data.shape, 0, ALONE)
+    next(iter(steps(state, sampler_of(run, data, ALONE))))
+    assert state.images_seen == BATCH
+    assert run.masks is masks.thick
+
+
+def test_a_latent_brings_diversity_and_none_leaves_it_out():
+    with_latent = recipes.translate(facts(), Options(latent_size=8))
+    assert with_latent.latent_size == 8
+    assert with_latent.task.options["diversity"] > 0
+    assert recipes.translate(facts(), Options()).task.options["diversity"] == 0
+    assert recipes.complete(facts(source_shape=None), Options(latent_size=8)).task.options["diversity"] > 0
+
+
+def test_what_others_publish():
+    pix2pix, cyclegan = recipes.pix2pix(facts(), Options()), recipes.cyclegan(facts(paired=False), Options())
+    for run in (pix2pix, cyclegan):
+        assert run.penalties == ()
+        assert run.generator_adam.learning_rate(0) == run.generator_adam.learning_rate(10**6) == 2e-4
+        assert (run.generator_adam.beta1, run.generator_adam.beta2(0)) == (0.5, 0.999)
+    assert pix2pix.loss is losses.non_saturating
+    assert pix2pix.task.options["reconstruction"] == 100
+    assert (cyclegan.loss, cyclegan.update) == (losses.least_squares, Pooled)
+    assert cyclegan.task.options == {"cycle": 10.0, "identity": 5.0}
+    assert cyclegan.generator.options["keeps"] is True
+    assert recipes.cyclegan(facts((3, 32, 32), paired=False), Options()).generator.options["keeps"] is False
+    assert [s.weight(0) for s in recipes.pix2pix(facts(), Options(gamma=2.0)).penalties] == [2.0, 2.0]
+
+
+def test_regression_has_no_adversary():
+    run, data = recipes.regression(facts(), TINY), open_pairs("builtin:glyphs", resolution=32)
+    state = prepare(run, data.shape, 0, ALONE)
+    batch = sampler_of(run, data, ALONE).batch(0)
+    field = state.game.field(batch)
+    with torch.no_grad():
+        for parameter in state.game.discriminator.parameters():
+            parameter.add_(1)
+    theta = state.game.sizes[0]
+    assert torch.equal(state.game.field(batch)[:theta], field[:theta])
+
+
+def test_weights_are_as_asked():
+    options = Options(reconstruction=3.0, feature_matching=4.0, scales=2)
+    run = recipes.translate(facts(), options)
+    assert (run.task.options["reconstruction"], run.task.options["feature_matching"]) == (3.0, 4.0)
+    assert run.discriminator.options["scales"] == 2
+    assert recipes.complete(facts(), options).task.options["hole"] == 3.0
+    assert recipes.translate(facts(paired=False), options).task.options["cycle"] == 3.0
+
+
+@pytest.mark.parametrize("recipe", [*PAIRED, *UNPAIRED])
+def test_nothing_to_translate_is_refused(recipe):
+    with pytest.raises(InputError, match="builtin:x has no source images for recipe"):
+        recipe(facts(source_shape=None), Options())
+
+
+@pytest.mark.parametrize("recipe", [recipes.pix2pix, recipes.regression])
+def test_pairs_are_asked_for(recipe):
+    with pytest.raises(InputError, match="needs pairs: leave --unpaired out"):
+        recipe(facts(paired=False), Options())
+
+
+@pytest.mark.parametrize("recipe", COMPLETING)
+def test_points_have_no_holes(recipe):
+    with pytest.raises(InputError, match="needs images"):
+        recipe(facts((2,)), Options())
