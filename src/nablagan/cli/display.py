@@ -68,6 +68,27 @@ def data_progress(quiet: bool = False) -> Iterator[Callable[[int, int, str], Non
         yield show
 
 
+@contextmanager
+def work_progress(quiet: bool = False) -> Iterator[Callable[[int, int, str], None] | None]:
+    """As `data_progress`, for work of minutes: where no terminal is, a plain line every few seconds."""
+    with data_progress(quiet) as bar:
+        yield bar or (None if quiet or sys.stderr is None else plain_progress())
+
+
+def plain_progress() -> Callable[[int, int, str], None]:
+    """A callback (done, total, text) that prints a line on standard error when the last is old."""
+    told_at = time.monotonic()
+
+    def show(done: int, total: int, text: str) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= FEW_SECONDS:
+            told_at = time.monotonic()
+            with suppress(OSError):
+                print(f"{text}: {done:,}/{total:,}", file=sys.stderr, flush=True)
+
+    return show
+
+
 def training_display(run: "Run", directory: Path, quiet: bool) -> "Silent":
     """The display for this standard error."""
     if quiet or sys.stderr is None:  # closed by the shell's 2>&-

@@ -65,11 +65,8 @@ OTHER_LOSS = Reading("A falling loss means that one player is gaining on the oth
 NOT_QUALITY = " Neither curve measures the quality of samples: each player's goal moves with the other."
 WITH_PENALTIES = " The discriminator's curve includes its weighted penalties."
 
-OTHER_TERMS = (
-    " The generator's curve includes its other weighted terms, which have figures of their own, so that its level says "
-    "nothing of the discriminator."
-)
-BOTH_WAYS = "Each player's curve is the sum over both ways, to the targets and back." + OTHER_TERMS
+OTHER_TERMS = "The generator's curve includes its other weighted terms, which have figures of their own"
+BOTH_WAYS = f"Each player's curve is the sum over both ways, to the targets and back. {OTHER_TERMS}."
 NO_ADVERSARY = (
     "This run has no adversary: the generator's curve is the difference to the truth alone, and what the discriminator "
     "learns beside it changes nothing."
@@ -155,7 +152,8 @@ def losses_of_terms_reading(loss: str, has_penalties: bool, both_ways: bool, adv
         return Reading(NO_ADVERSARY)
     if both_ways:
         return Reading(BOTH_WAYS + (WITH_PENALTIES if has_penalties else ""))
-    return Reading(losses_reading(loss, has_penalties).sentence + OTHER_TERMS)
+    alone = losses_reading(loss, has_penalties)
+    return Reading(f"{OTHER_TERMS}. Without them: {alone.sentence[:1].lower()}{alone.sentence[1:]}", alone.references)
 
 
 def logits_reading(loss: str) -> str:
