@@ -71,7 +71,10 @@ def matched_rows(listing: Listing, folders: tuple[str, str], suffix: str = "") -
             reason = "of the same name as another" if len(both) > 1 else NO_PARTNER
             bad.setdefault(reason, []).extend(map(printable, both))
     if not files:
-        raise InputError(f"{listing.source}: no name in {folders[0]} is one in {folders[1]}; give pairs equal names, or take them unpaired")
+        raise InputError(
+            f"{listing.source}: no name in {folders[0]} is one in {folders[1]}; "
+            "give pairs equal names, or take them unpaired"
+        )
     return Rows(listing.source, listing.name, tuple(files), listing.read, bad, _ignored(listing, folders))
 
 
