@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from nablagan.data.decode import BadFile
-from nablagan.imaging.applying import completed, translated
+from nablagan.imaging.applying import completed, floats_of, in_channels, translated
 from nablagan.imaging.modes import picture_of, planes_of
 from nablagan.imaging.pictures import Picture, read_picture
 from nablagan.imaging.tiles import Tiling
@@ -91,8 +91,7 @@ def missing_given(mask: Given) -> np.ndarray:
     """Which pixels are missing, (h, w) booleans."""
     if isinstance(mask, np.ndarray) and mask.dtype == bool and mask.ndim == 2:
         return mask
-    colours = picture_given(mask).colours
-    return colours.max(0) > (0.5 if colours.dtype.kind == "f" else np.iinfo(colours.dtype).max // 2)
+    return in_channels(floats_of(picture_given(mask).colours), 1)[0].numpy() > 0
 
 
 def image_of(picture: Picture) -> Image.Image:

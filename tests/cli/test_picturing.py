@@ -215,3 +215,16 @@ def test_a_large_picture_goes_through_in_tiles(tmp_path, trained):
         ["translate", "run", str(tmp_path / "a.png"), "--out", str(tmp_path / "out"), "--tile", "96", "--overlap", "16"]
     )
     assert (pixels_of(tmp_path / "out" / "a.png") == 255 - photo[:, :, :1]).all()
+
+
+def test_the_first_results_are_the_same_whatever_the_count(trained, tmp_path):
+    trained(Constant((1, 8, 8), (1, 8, 8), latent_size=5))
+    save(tmp_path / "one.png", 4, 6, channels=1)
+    for count in (1, 3, 4):
+        out = tmp_path / str(count)
+        assert main(["translate", "run", str(tmp_path / "one.png"), "--count", str(count), "--out", str(out)]) == 0
+    first = pixels_of(tmp_path / "1/one.png")
+    for name in ("one-0.png", "one-1.png", "one-2.png"):
+        assert np.array_equal(pixels_of(tmp_path / "3" / name), pixels_of(tmp_path / "4" / name))
+    assert np.array_equal(pixels_of(tmp_path / "3/one-0.png"), first)
+    assert not np.array_equal(pixels_of(tmp_path / "3/one-1.png"), first)

@@ -314,7 +314,7 @@ def test_what_cannot_be_opened_says_why(tmp_path):
     for opener, name, words in (
         (open_pairs, "one", "one has images in A alone; give it A and B"),
         (unpaired, "plain", r"plain has no folders A and B \(or trainA and trainB\)"),
-        (open_pairs, "other", "no name in A is one in B; give pairs equal names"),
+        (open_pairs, "other", "no name in A is one in B; give pairs equal names, or take them unpaired"),
         (open_pairs, "columns.csv", "has no column source but left, right"),
         (open_masked, "gone.csv", "has no column mask but source, target"),
         (open_pairs, "empty.csv", "has no complete row; give source, target"),

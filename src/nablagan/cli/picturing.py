@@ -48,7 +48,10 @@ def tiling_of(arguments: argparse.Namespace) -> "Tiling":
 
 
 def latents_of(arguments: argparse.Namespace, latent_size: int) -> list[Any]:
-    """One latent (1, latent_size) a result, the same for every picture; None where the network has one answer."""
+    """One latent (1, latent_size) a result, the same for every picture; None where the network has one answer.
+
+    The first ones are the same whatever the count.
+    """
     from nablagan.training.sampling import latents
     from nablagan.types import InputError
 
@@ -58,8 +61,7 @@ def latents_of(arguments: argparse.Namespace, latent_size: int) -> list[Any]:
         if arguments.count > 1:
             raise InputError("this run has one answer for each picture: leave --count out")
         return [None]
-    drawn = latents(arguments.count, latent_size, arguments.seed)
-    return [drawn[i : i + 1] for i in range(arguments.count)]
+    return [latents(1, latent_size, arguments.seed, counter=index) for index in range(arguments.count)]
 
 
 def reporters(progress: Any, count: int) -> tuple[Any, Callable[[int], None]]:

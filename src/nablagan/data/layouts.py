@@ -72,7 +72,8 @@ def matched_rows(listing: Listing, folders: tuple[str, str], suffix: str = "") -
             bad.setdefault(reason, []).extend(map(printable, both))
     if not files:
         raise InputError(
-            f"{listing.source}: no name in {folders[0]} is one in {folders[1]}; give pairs equal names, or take them unpaired"
+            f"{listing.source}: no name in {folders[0]} is one in {folders[1]}; "
+            "give pairs equal names, or take them unpaired"
         )
     return Rows(listing.source, listing.name, tuple(files), listing.read, bad, _ignored(listing, folders))
 

@@ -38,9 +38,9 @@ def samples(generator: nn.Module, latent: Tensor, label: Tensor | None, batch_si
     return torch.cat(parts)
 
 
-def latents(count: int, latent_size: int, seed: int, stream: str = "pictures") -> Tensor:
-    """(count, latent_size) standard normal draws."""
-    return torch.randn(count, latent_size, generator=seeded(seed, stream))
+def latents(count: int, latent_size: int, seed: int, stream: str = "pictures", counter: int = 0) -> Tensor:
+    """(count, latent_size) standard normal draws; those of another count need not begin alike."""
+    return torch.randn(count, latent_size, generator=seeded(seed, stream, counter))
 
 
 def row_labels(classes: int) -> Tensor:
