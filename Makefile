@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN_OUT ?= runs/digits
+EXTRAS := metrics,compare,photos,avatars,tiff,baselines,onnx
 
 .PHONY: run test test-slow test-oracles lint format clean
 run: $(VENV)/.installed
@@ -39,11 +40,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,metrics,compare,onnx]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,$(EXTRAS)]'
 	touch $@
 
 $(VENV)/.installed-oracles: $(VENV)/.installed-test
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,metrics,compare,onnx,oracles]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,tensorboard,$(EXTRAS),oracles]'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torch-fidelity  # the first asks for torchvision
 	touch $@
 

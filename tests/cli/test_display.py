@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from nablagan.cli import display
-from nablagan.cli.display import Bar, Lines, Silent, Speed, data_progress, training_display
+from nablagan.cli.display import Bar, Lines, Silent, Speed, data_progress, training_display, work_progress
 
 RUN = SimpleNamespace(recipe="strided", images=1000, data=SimpleNamespace(source="builtin:digits"))
 MEASURES = {
@@ -64,6 +64,13 @@ def test_plain_lines_where_no_terminal_is(monkeypatch):
     assert lines[3].endswith("G 0.500 |\u2207| 3  D 1.250 |\u2207| 0.01")
 
 
+def test_generators_that_start_from_images_show_how_far_they_are():
+    assert display.figures(state(0)).endswith("|∇| 0.01")
+    for name in ("reconstruction", "hole", "cycle", "contrast"):
+        seen = SimpleNamespace(images_seen=0, measures=MEASURES | {name: 0.1234})
+        assert display.figures(seen).endswith(f"|∇| 0.01  {name} 0.123")
+
+
 def test_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     stream = Terminal()
@@ -85,6 +92,18 @@ def test_training_goes_on_when_the_reader_has_gone(monkeypatch, terminal):
 def test_nothing_is_shown_where_standard_error_is_closed(monkeypatch):
     assert type(shown(monkeypatch, None)) is Silent
     with data_progress() as progress:
+        assert progress is None
+
+
+def test_long_work_tells_a_plain_line_every_few_seconds_where_no_terminal_is(monkeypatch):
+    stream, seconds = io.StringIO(), iter([0.0, 9.0, 10.5, 10.5, 11.0])
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(display.time, "monotonic", lambda: next(seconds))
+    with work_progress() as progress:
+        for done in (1, 1000, 1001):
+            progress(done, 2000, "spectrum")
+    assert stream.getvalue() == "spectrum: 1,000/2,000\n"
+    with work_progress(quiet=True) as progress:
         assert progress is None
 
 

@@ -121,8 +121,9 @@ def test_the_command_writes_and_tells(directories, opened, monkeypatch, capsys):
     assert main(["evaluate", str(run), "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert "nearer to its counterpart by L1: " in told
-    path = run / "pairs" / "images-000000016-images.json"
-    assert told.splitlines()[-2:] == [str(path), str(path.with_suffix(".png"))]
+    path, page = run / "pairs" / "images-000000016-images-4-seed0.json", run / "report.html"
+    assert told.splitlines()[-3:] == [str(path), str(path.with_suffix(".png")), str(page)]
+    assert 'id="pairs"' in page.read_text(encoding="utf-8")
     record = json.loads(path.read_text())
     assert (record["picture"], record["columns"][-1]) == (path.with_suffix(".png").name, "truth")
     assert main(["evaluate", str(run), "--json", "--out", str(run / "x.json")]) == 0

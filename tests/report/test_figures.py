@@ -13,9 +13,11 @@ from nablagan import losses
 from nablagan.report.chart import Line, line_chart
 from nablagan.report.figures import curves_sections
 from nablagan.report.readings import (
+    NO_ADVERSARY,
     OTHER,
     OTHER_LOSS,
     OTHER_PENALTIES,
+    OTHER_TERMS,
     PENALTIES,
     losses_reading,
     measure_reading,
@@ -111,3 +113,46 @@ def test_a_line_that_covers_another_is_dashed() -> None:
 def test_the_separation_has_words_and_a_strange_measure_has_none():
     assert "log 2" in measure_reading("separation")
     assert measure_reading("something_new") == OTHER
+
+
+def test_what_generators_of_images_want_has_figures_beside_the_losses(started_run: Any) -> None:
+    for seen in (64, 128):
+        started_run.tick(seen, generator_loss=5.0, reconstruction=0.1, feature_matching=0.5, closeness=2.0)
+    curves, others = curves_sections(read_run(started_run.directory))
+    assert titles(curves)[:4] == ["Losses", "Difference to the truth", "Features", "Closeness of two outputs"]
+    assert (OTHER_TERMS.strip() in curves.replace("&#x27;", "'"), others) == (True, "")
+
+
+def test_completion_shows_hole_and_known_pixels_in_one_figure(started_run: Any) -> None:
+    started_run.tick(64, hole=0.2, known=0.1, perceptual=1.0)
+    curves, others = curves_sections(read_run(started_run.directory))
+    assert (titles(curves)[:2], others) == (["Hole and known pixels", "Features"], "")
+
+
+def test_both_ways_have_their_own_logits_and_penalties(started_run: Any) -> None:
+    names = ("real_logits", "fake_logits", "penalty_r1", "separation")
+    both = {f"{way}{name}": 0.5 for way in ("", "back_") for name in names}
+    started_run.tick(64, generator_loss=5.0, cycle=0.3, identity=0.2, **both)
+    curves, others = curves_sections(read_run(started_run.directory))
+    wanted = ["Losses", "Logits", "There and back", "Logits of the way back", "Penalties", "Penalties of the way back"]
+    assert [title for title in titles(curves) if title in wanted] == wanted
+    assert "the sum over both ways" in curves
+    assert titles(others) == ["Separation", "Back separation"]
+    assert OTHER not in others
+
+
+def test_a_run_without_an_adversary_is_read_as_one(started_run: Any) -> None:
+    started_run.json("config.json", {"task": {"options": {"adversarial": 0.0}}})
+    started_run.tick(64, generator_loss=0.1, reconstruction=0.1)
+    curves, _ = curves_sections(read_run(started_run.directory))
+    assert NO_ADVERSARY in curves.replace("&#x27;", "'")
+
+
+def test_every_measure_of_the_tasks_that_start_from_images_has_words() -> None:
+    from nablagan.report.figures import TERMS
+    from nablagan.report.readings import TERMS as READINGS
+
+    named = {name for _, names in TERMS.values() for name in names}
+    told = "reconstruction feature_matching closeness cycle identity contrast hole known perceptual"
+    assert named == set(told.split())
+    assert {reading for reading, _ in TERMS.values()} == set(READINGS)

@@ -43,3 +43,33 @@ def test_directories_are_quoted_and_relative_where_they_can_be(
     started_run.directory = odd
     monkeypatch.chdir(odd.parent)
     assert shlex.split(commands(started_run)[1])[2] == odd.name
+
+
+def of_images(run: Any, task: str, **more: Any) -> list[str]:
+    run.json("config.json", {"task": {"build": f"nablagan.tasks.{task}:{task}"}, "latent_size": 0, **more})
+    return commands(run)
+
+
+def test_a_run_that_starts_from_images_translates_or_completes(whole_run: Any) -> None:
+    found = of_images(whole_run, "translation")
+    assert [command.split()[1] for command in found] == ["translate", "evaluate", "report"]
+    found = of_images(whole_run, "two_ways")
+    assert [command.split()[1] for command in found] == ["translate", "translate", "evaluate", "report"]
+    assert "--direction backward" in found[1]
+    found = of_images(whole_run, "completion", masks="nablagan.data.masks:random_mask")
+    assert [command.split()[1] for command in found] == ["complete", "complete", "evaluate", "report"]
+    assert ("--mask" in found[0], "--box" in found[1]) == (True, True)
+
+
+@pytest.mark.parametrize("size", [8, 0, None, "x", 10**400])
+def test_several_answers_are_offered_where_there_are_latents(whole_run: Any, size: Any) -> None:
+    found = of_images(whole_run, "translation", latent_size=size)
+    assert any(command.endswith("--count 4 --seed 1") for command in found) == (size == 8)
+
+
+def test_every_command_is_one_that_the_command_line_takes(whole_run: Any) -> None:
+    from nablagan.cli.main import parsed
+
+    for task, more in (("two_ways", {}), ("completion", {"masks": "nablagan.data.masks:box"}), ("translation", {})):
+        for command in of_images(whole_run, task, **(more | {"latent_size": 4})):
+            parsed(shlex.split(command)[1:])  # exits where one is not

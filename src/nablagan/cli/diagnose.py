@@ -11,6 +11,7 @@ HELP = "examine a run's checkpoints: spectrum, audit, path, and a verdict in pla
 EPILOG = """examples:
   nablagan diagnose runs/00001-digits-strided
   nablagan diagnose runs/00001-digits-strided --samples 1024       steadier figures, eight times the time
+  nablagan diagnose runs/00002-glyphs-translate --samples 32      rougher and sooner, where batches are small
   nablagan diagnose runs/00001-digits-strided --checkpoint checkpoints/images-000058688
   nablagan diagnose runs/old --data /new/place/photos --json
 
@@ -35,13 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Examine, write, tell; 0. InputError goes to the caller."""
-    from nablagan.cli.display import data_progress
+    from nablagan.cli.display import work_progress
     from nablagan.diagnosis.running import diagnose, silent
     from nablagan.report import probes_share, read_run, standing, verdict, write_page
     from nablagan.training.engine import engine
 
     chosen = tuple(checkpoint_of(arguments.run, path) for path in arguments.checkpoint)
-    with engine("auto") as here, data_progress(quiet=arguments.json) as progress:
+    with engine("auto") as here, work_progress(quiet=arguments.json) as progress:
         found = diagnose(
             arguments.run, chosen, here, arguments.samples, arguments.count, arguments.data, progress or silent
         )

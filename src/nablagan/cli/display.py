@@ -68,6 +68,27 @@ def data_progress(quiet: bool = False) -> Iterator[Callable[[int, int, str], Non
         yield show
 
 
+@contextmanager
+def work_progress(quiet: bool = False) -> Iterator[Callable[[int, int, str], None] | None]:
+    """As `data_progress`, for work of minutes: where no terminal is, a plain line every few seconds."""
+    with data_progress(quiet) as bar:
+        yield bar or (None if quiet or sys.stderr is None else plain_progress())
+
+
+def plain_progress() -> Callable[[int, int, str], None]:
+    """A callback (done, total, text) that prints a line on standard error when the last is old."""
+    told_at = time.monotonic()
+
+    def show(done: int, total: int, text: str) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= FEW_SECONDS:
+            told_at = time.monotonic()
+            with suppress(OSError):
+                print(f"{text}: {done:,}/{total:,}", file=sys.stderr, flush=True)
+
+    return show
+
+
 def training_display(run: "Run", directory: Path, quiet: bool) -> "Silent":
     """The display for this standard error."""
     if quiet or sys.stderr is None:  # closed by the shell's 2>&-
@@ -181,8 +202,12 @@ class Speed:
         return f"{speed:,.0f} images/s  {left} left"
 
 
+TERMS = ("reconstruction", "hole", "cycle", "contrast")
+"""Measures of generators that start from images which the progress line shows."""
+
+
 def figures(state: "State") -> str:
-    """Losses and gradient norms of the last step in a few words."""
+    """Losses and gradient norms of the last step in a few words, and how far outputs are from what they should be."""
     names = {
         "G": ("generator_loss", "generator_gradient_norm"),
         "D": ("discriminator_loss", "discriminator_gradient_norm"),
@@ -190,7 +215,8 @@ def figures(state: "State") -> str:
     parts = (
         f"{player} {state.measures[loss]:.3f} |∇| {state.measures[norm]:.2g}" for player, (loss, norm) in names.items()
     )
-    return "  ".join(parts)
+    terms = (f"{name} {state.measures[name]:.3f}" for name in TERMS if name in state.measures)
+    return "  ".join([*parts, *terms])
 
 
 def vitals(measures: dict[str, Any]) -> str:

@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nablagan.cli.options import DEFAULT_EXTRACTOR, choices_of
-from nablagan.report.words import number, title_case
+from nablagan.report.words import WAYS, figure_name, number
 
 if TYPE_CHECKING:
     from nablagan.evaluation.opening import Wish
     from nablagan.evaluation.pairs import PairJudge
-
-HEADINGS = {"l1": "L1", "psnr": "PSNR in dB", "ssim": "SSIM"}
-ARROWS = {"less": "less is better", "more": "more is better"}
 
 
 def starts_from_images(run: Path) -> bool:
@@ -26,10 +23,11 @@ def starts_from_images(run: Path) -> bool:
 
 
 def evaluate_pairs(run: Path, wish: "Wish", arguments: argparse.Namespace) -> None:
-    """Judge the run on held-out pairs, with baselines; write RUN/pairs/...json and .png (or --out), and tell."""
+    """Judge the run on held-out pairs, with baselines; write RUN/pairs/ and the report (or --out), and tell."""
     from nablagan.cli.display import data_progress
     from nablagan.evaluation.files import write_pairs
     from nablagan.evaluation.pair_run import pairs_of_run
+    from nablagan.report import read_run, write_page
     from nablagan.training.engine import engine
     from nablagan.types import InputError
 
@@ -39,6 +37,8 @@ def evaluate_pairs(run: Path, wish: "Wish", arguments: argparse.Namespace) -> No
         files = write_pairs(arguments.out, run, found)
     except OSError as error:
         raise InputError(f"cannot write the record: {error.strerror}; choose another --out") from error
+    if not arguments.out:
+        files.append(write_page(read_run(run)))
     if arguments.json:
         print(json.dumps(found.record | {"files": [str(path) for path in files]}))
         return
@@ -64,11 +64,11 @@ def tell_pairs(record: Mapping[str, Any]) -> None:
     for group, content in record["groups"].items():
         _print(table_of(content["figures"], f"{group}: {content['count']:,} pairs"))
     for name, figures in record["differences"].items():
-        surely = [_heading(figure) for figure, entry in figures.items() if _is_sure(entry)]
+        surely = [figure_name(figure) for figure, entry in figures.items() if _is_sure(entry)]
         told = ", ".join(surely) or "nothing"
         print(f"{record['first']} and {name} differ for certain in: {told}")
     for name, shares in record.get("nearness", {}).items():
-        print(f"nearer to its counterpart by {_heading(name)}: {_shares(shares)}")
+        print(f"nearer to its counterpart by {figure_name(name)}: {_shares(shares)}")
     for name, why in record.get("baselines_missing", {}).items():
         print(f"left out: {name} ({why})")
     for what, protocol in record["protocol"].items():
@@ -84,14 +84,10 @@ def table_of(figures: Mapping[str, Mapping[str, Any]], title: str) -> Any:
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in names:
-        table.add_column(f"{_heading(name)}\n({ARROWS[ways[name]]})", justify="right")
+        table.add_column(f"{figure_name(name)}\n({WAYS[ways[name]]})", justify="right")
     for candidate, entries in figures.items():
         table.add_row(candidate, *(_cell(entries[name]) for name in names))
     return table
-
-
-def _heading(figure: str) -> str:
-    return HEADINGS.get(figure) or title_case(figure)
 
 
 def _cell(entry: Mapping[str, Any]) -> str:

@@ -162,8 +162,9 @@ def gamma_of(facts: Facts) -> float:
 
 
 def nets(facts: Facts, options: Options) -> dict[str, Any]:
-    """Options of the generator."""
-    return {"source_shape": facts.source_shape, "size": options.size or "small"} | in_bfloat16(facts, options)
+    """Options of the generator, whose output is bounded: black and white come out exactly (docs/log.md)."""
+    own = {"source_shape": facts.source_shape, "size": options.size or "small", "output": conditional.bounded}
+    return own | in_bfloat16(facts, options)
 
 
 def judges(facts: Facts, options: Options) -> dict[str, Any]:

@@ -3,17 +3,23 @@
 from nablagan.report.chart import MARK_COLOURS, Chart, Line, hides, line_chart
 from nablagan.report.markup import Markup, join, tag
 from nablagan.report.readings import (
+    BACK,
     GRADIENTS,
     LEARNING_RATES,
+    OF_THE_WAY_BACK,
     PARAMETERS,
+    PENALTIES,
     SPEED,
     VITALS,
     WEIGHTS,
+    Reading,
     logits_reading,
+    losses_of_terms_reading,
     losses_reading,
     measure_reading,
     penalties_reading,
 )
+from nablagan.report.readings import TERMS as TERM_READINGS
 from nablagan.report.record import OF_INTEREST, RunRecord
 from nablagan.report.series import Series, measure_series, time_series
 from nablagan.report.words import function_name, number, plural, title_case
@@ -22,6 +28,15 @@ GENERATOR, DISCRIMINATOR, REAL, FAKE, OTHERS = 1, 2, 3, 4, 5
 MOST_OTHERS = 24
 PLAYERS = {"generator": ("Generator", GENERATOR), "discriminator": ("Discriminator", DISCRIMINATOR)}
 WEIGHT = "penalty_weight"
+TERMS = {
+    "Difference to the truth": ("reconstruction", ("reconstruction",)),
+    "Hole and known pixels": ("completion", ("hole", "known")),
+    "Features": ("features", ("feature_matching", "perceptual")),
+    "There and back": ("cycle", ("cycle", "identity")),
+    "Contrast": ("contrast", ("contrast",)),
+    "Closeness of two outputs": ("closeness", ("closeness",)),
+}
+"""Figures of what a generator that starts from images wants beside the loss: their reading, and their measures."""
 
 
 class Curves:
@@ -31,6 +46,7 @@ class Curves:
         events = record.of_kind(kind)
         self.left, self.times = measure_series(events), time_series(events)
         self.loss = function_name(record.get("config", "loss") or "")
+        self.has_adversary = record.get("config", "task", "options", "adversarial") != 0
         self.marks = {
             kind: [float(event["images_seen"]) for event in record.of_kind(kind)]
             for kind in OF_INTEREST
@@ -42,13 +58,19 @@ class Curves:
         """The figures every run should have; one that lacks its measures is left out."""
         penalties = self._take_penalties()
         weights = self._take_weights()
-        losses = losses_reading(self.loss, bool(penalties))
+        losses = self._losses_reading(bool(penalties))
+        back = self._take_all(
+            [name for name in self.left if name.startswith(f"{BACK}penalty_")], f"{BACK}penalty_", False
+        )
         figures = [
             self._figure("Losses", self._players("loss"), losses.sentence, references=losses.references),
             self._figure("Logits", self._logits(), logits_reading(self.loss)),
+            *self._terms(),
+            self._figure("Logits of the way back", self._logits(BACK), OF_THE_WAY_BACK + logits_reading(self.loss)),
             self._figure("Gradient norms", self._players("gradient_norm"), GRADIENTS, log=True),
             self._figure("Parameter norms", self._players("parameter_norm"), PARAMETERS),
             self._figure("Penalties", penalties, penalties_reading({line.label for line in penalties}), log=True),
+            self._figure("Penalties of the way back", back, OF_THE_WAY_BACK + PENALTIES, log=True),
             self._figure("Penalty weights", weights, WEIGHTS),
             self._figure("Learning rates", _varying(self._players("learning_rate", schedule=True)), LEARNING_RATES),
             self._figure("Images per second", self._speed(), SPEED),
@@ -67,6 +89,19 @@ class Curves:
             self._figure("Before and after", self._players("successive_cosine"), VITALS["cosine"], references=(0,)),
         ]
         return [figure for figure in figures if figure]
+
+    def _losses_reading(self, has_penalties: bool) -> Reading:
+        """Of the loss alone, or of a run whose generator also wants what TERMS names."""
+        if not any(name in self.left for _, names in TERMS.values() for name in names):
+            return losses_reading(self.loss, has_penalties)
+        return losses_of_terms_reading(self.loss, has_penalties, f"{BACK}real_logits" in self.left, self.has_adversary)
+
+    def _terms(self) -> list[Markup]:
+        """What a generator that starts from images wants beside the loss."""
+        return [
+            self._figure(title, self._named(*names), TERM_READINGS[reading], log=True)
+            for title, (reading, names) in TERMS.items()
+        ]
 
     def _named(self, *names: str) -> list[Line]:
         found = [(name, self._take(name)) for name in names]
@@ -89,8 +124,8 @@ class Curves:
         found = {player: self._take(f"{player}_{measure}") for player in PLAYERS}
         return [Line(series, *PLAYERS[player], schedule) for player, series in found.items() if series]
 
-    def _logits(self) -> list[Line]:
-        found = (("Real", REAL, self._take("real_logits")), ("Generated", FAKE, self._take("fake_logits")))
+    def _logits(self, way: str = "") -> list[Line]:
+        found = (("Real", REAL, self._take(f"{way}real_logits")), ("Generated", FAKE, self._take(f"{way}fake_logits")))
         return [Line(series, label, colour) for label, colour, series in found if series]
 
     def _take_penalties(self) -> list[Line]:

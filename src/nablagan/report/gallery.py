@@ -6,8 +6,9 @@ from nablagan.report.markup import Markup, empty_tag, tag
 from nablagan.report.pictures import HERO_BYTES, Picture, final_samples, picture, timeline, walk
 from nablagan.report.record import RunRecord
 from nablagan.report.series import is_finite
-from nablagan.report.words import full_count, sentence_list, short_count
+from nablagan.report.words import full_count, sentence_list, short_count, title_case
 
+MOST_COLUMNS, MOST_LETTERS = 24, 60
 MOST_ROWS = 10
 """Of a sample picture: where there are more classes, the rows are classes spread evenly."""
 
@@ -17,7 +18,7 @@ def samples(record: RunRecord) -> Markup:
     real = _real(record)
     generated, moving = final_samples(record, record.problems), walk(record.directory, record.problems)
     figures = [
-        _figure(generated, _generated_title(record, generated), _generated_words(record), "generated"),
+        _figure(generated, _generated_title(record, generated), _generated_words(record), "generated", columns(record)),
         _figure(real, "Real", _real_words(record), "real"),
     ]
     shown = tag("div", *figures, class_="pair") if any(figures) else Markup()
@@ -47,13 +48,23 @@ def _real(record: RunRecord) -> Picture | None:
     return picture(record.directory, "samples/real.png", HERO_BYTES, record.problems)
 
 
-def _figure(shown: Picture | None, title: str, words: str, class_: str) -> Markup:
+def columned(image: Markup, names: list[str], most_pixels: int = 0) -> Markup:
+    """A picture of equal columns with a name above each, at most so many pixels wide; as it is without names."""
+    if not names:
+        return image
+    heads = [tag("span", title_case(name)) for name in names]
+    across = tag("div", *heads, class_="heads", style=f"--columns:{len(names)}")
+    width = f"max-width:{most_pixels * len(names)}px" if most_pixels else ""
+    return tag("div", across, image, class_="columned", style=width)
+
+
+def _figure(shown: Picture | None, title: str, words: str, class_: str, names: list[str] | tuple[()] = ()) -> Markup:
     if shown is None:
         return Markup()
     return tag(
         "figure",
         tag("h3", title),
-        _image(shown, title),
+        columned(_image(shown, title), list(names)),
         tag("figcaption", words, _reduced(shown)),
         class_=f"card {class_}",
     )
@@ -81,7 +92,7 @@ def _reduced(shown: Picture) -> str:
 def columns(record: RunRecord) -> list[str]:
     """What a picture of a run that starts from images shows, from left to right; empty for a generator of samples."""
     told = next((event["columns"] for event in reversed(record.of_kind("samples")) if "columns" in event), None)
-    return [str(title) for title in told] if isinstance(told, list) else []
+    return [str(title)[:MOST_LETTERS] for title in told][:MOST_COLUMNS] if isinstance(told, list) else []
 
 
 def _generated_title(record: RunRecord, generated: Picture | None) -> str:
@@ -93,10 +104,10 @@ def _generated_words(record: RunRecord) -> str:
     half_life = _first(record.get("config", "ema_half_lives"))
     average = f" (half-life {full_count(half_life)} images)" if is_finite(half_life) else ""
     if shown := columns(record):
+        error = " Error: the absolute difference, white where it is the whole range." if "error" in shown else ""
         return (
             f"By the moving average of the generator{average}. From left to right: {', '.join(shown)}. One row an "
-            "item; the first rows are items that training never uses. Error: the absolute difference, white where it "
-            "is the whole range."
+            f"item; the first rows are items that training never uses.{error}"
         )
     source = f"Drawn by the moving average of the generator{average}, on latents fixed for the whole run."
     return f"{source} {_layout(record)}".strip()

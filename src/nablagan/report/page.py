@@ -12,6 +12,7 @@ from nablagan.report.figures import curves_sections, vital_signs_section
 from nablagan.report.gallery import samples, through_time
 from nablagan.report.ledger import count_of_notes, notes, where_the_time_went
 from nablagan.report.markup import Markup, empty_tag, join, tag
+from nablagan.report.pairs import pairs
 from nablagan.report.record import RunRecord, read_run
 from nablagan.report.summary import head, page_title
 from nablagan.report.tables import settings
@@ -24,6 +25,7 @@ MISSING = {
     "samples": "There are no sample pictures yet.",
     "curves": "There is nothing to draw yet: curves begin with the first tick in events.jsonl.",
     "evaluation": "",
+    "pairs": "",
     "diagnosis": "",
     "through-time": "",
     "directions": "",
@@ -61,6 +63,7 @@ def page(record: RunRecord) -> Markup:
         _section("doctor", "Doctor", doctors_findings(record)),
         _section("samples", "Samples", samples(record)),
         _section("evaluation", "Evaluation", evaluation(record)),
+        _section("pairs", "Pairs", pairs(record)),
         _section("diagnosis", "Diagnosis", diagnosis(record)),
         _section("curves", "Curves", curves),
         _section("vitals", "Vital signs", vital_signs_section(record)),
@@ -89,6 +92,7 @@ def _contents(record: RunRecord, sections: list[Markup]) -> Markup:
         "doctor": "Doctor",
         "samples": "Samples",
         "evaluation": "Evaluation",
+        "pairs": "Pairs",
         "diagnosis": "Diagnosis",
         "curves": "Curves",
         "vitals": "Vital signs",

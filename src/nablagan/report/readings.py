@@ -65,6 +65,13 @@ OTHER_LOSS = Reading("A falling loss means that one player is gaining on the oth
 NOT_QUALITY = " Neither curve measures the quality of samples: each player's goal moves with the other."
 WITH_PENALTIES = " The discriminator's curve includes its weighted penalties."
 
+OTHER_TERMS = "The generator's curve includes its other weighted terms, which have figures of their own"
+BOTH_WAYS = f"Each player's curve is the sum over both ways, to the targets and back. {OTHER_TERMS}."
+NO_ADVERSARY = (
+    "This run has no adversary: the generator's curve is the difference to the truth alone, and what the discriminator "
+    "learns beside it changes nothing."
+)
+
 LOGITS = (
     "The gap between the two is how well the discriminator separates real from generated samples: a small steady gap "
     "is healthy, one that keeps growing means that the discriminator is winning."
@@ -112,7 +119,24 @@ VITALS = {
     "cosine": "The cosine between each player's gradient before an update and after it, on the same batch: near 1 "
     "steps are short, near -1 they jump across a valley and back.",
 }
+TERMS = {
+    "reconstruction": "The mean absolute difference of output and truth, of a range of 2, on training batches and "
+    "before its weight: it falls and settles above 0 where several answers are right. Held-out figures are in Pairs.",
+    "completion": "The mean absolute difference to the truth in the hole, and in what the generator paints over known "
+    "pixels (which are copied through and never seen), of a range of 2, before their weights.",
+    "features": "How far the discriminator's features of output and truth lie apart (feature matching), or those of a "
+    "fixed network (perceptual), before their weights: the first moves with the discriminator.",
+    "cycle": "What is lost on the way there and back again (cycle) and by translating an image of the other side "
+    "(identity), of a range of 2, sums over both ways, before their weights. Near 0 does not mean a good translation: "
+    "an input can be hidden in its output.",
+    "contrast": "How badly a place of the output is told from the other places of its input, in nats: log 64 ≈ 4.16 by "
+    "chance among 64 places, 0 if always found. Too low: the output keeps the input.",
+    "closeness": "The length of the difference of two latents over that of the outputs: large means that the latent "
+    "changes little, which the weight of diversity is against.",
+}
 MEASURES = {"separation": SEPARATION}
+BACK = "back_"
+OF_THE_WAY_BACK = "On the way back, from targets to sources. "
 OTHER = "A measure that this report has no words for, drawn as it was logged."
 
 
@@ -120,6 +144,16 @@ def losses_reading(loss: str, has_penalties: bool) -> Reading:
     """The reading of the loss curves for the loss function of this name."""
     reading = LOSSES.get(loss) or _divergence_reading(loss)
     return Reading(reading.sentence + (WITH_PENALTIES if has_penalties else "") + NOT_QUALITY, reading.references)
+
+
+def losses_of_terms_reading(loss: str, has_penalties: bool, both_ways: bool, adversary: bool) -> Reading:
+    """The reading where the generator also wants something beside the loss: no level means that nobody can tell."""
+    if not adversary:
+        return Reading(NO_ADVERSARY)
+    if both_ways:
+        return Reading(BOTH_WAYS + (WITH_PENALTIES if has_penalties else ""))
+    alone = losses_reading(loss, has_penalties)
+    return Reading(f"{OTHER_TERMS}. Without them: {alone.sentence[:1].lower()}{alone.sentence[1:]}", alone.references)
 
 
 def logits_reading(loss: str) -> str:
@@ -134,6 +168,8 @@ def penalties_reading(names: set[str]) -> str:
 
 def measure_reading(name: str) -> str:
     """The reading of a measure that no other figure shows."""
+    if name.startswith(BACK) and name.removeprefix(BACK) in MEASURES:
+        return OF_THE_WAY_BACK + MEASURES[name.removeprefix(BACK)]
     return MEASURES.get(name, OTHER)
 
 

@@ -17,8 +17,25 @@ BADGES = {
 }
 LAST_MOMENT = 253_402_300_800
 """Unix time at which the year 9999 ends, the last that dates can hold."""
-FAMILIES = {"mlp": "an MLP", "dcgan": "a DCGAN", "r3gan": "an R3GAN"}
+FAMILIES = {
+    "mlp": "an MLP",
+    "dcgan": "a DCGAN",
+    "r3gan": "an R3GAN",
+    "unet": "a U-Net",
+    "resnet": "a ResNet",
+    "fourier": "a Fourier convolution",
+    "gated": "a gated convolution",
+    "partial": "a partial convolution",
+    "original": "an original pix2pix or CycleGAN",
+}
 """How people write the names of players."""
+TASKS = {
+    "translation": "to translate in pairs",
+    "two_ways": "to translate both ways without pairs",
+    "contrastive": "to translate without pairs",
+    "completion": "to complete images",
+}
+"""What a run that starts from images was trained for, by the name of its task."""
 
 
 def head(record: RunRecord) -> Markup:
@@ -68,6 +85,8 @@ def data_words(record: RunRecord) -> str:
     noun = "point" if record.get("data", "kind") == "points" else "image"
     facts = [plural(count, noun)] if is_finite(count) else []
     facts += [f"{shape_words(shape)}"] if isinstance(shape, list) and len(shape) == 3 else []
+    source = record.get("data", "source_shape")
+    facts += [f"from {shape_words(source)}"] if isinstance(source, list) and len(source) == 3 else []
     facts += [plural(len(classes), "class", "classes")] if isinstance(classes, list) and classes else []
     return f"{name} ({', '.join(facts)})" if facts else str(name)
 
@@ -81,14 +100,40 @@ def shape_words(shape: list[Any]) -> str:
 
 def _what(record: RunRecord) -> str:
     recipe, loss = record.get("config", "recipe"), record.get("config", "loss")
-    build = record.get("config", "generator", "build")
-    family = builder_name(build) if build else ""
-    players = f"{FAMILIES.get(family, f'a {family}'.strip())} generator and discriminator"
     game = f" with the {function_name(loss).replace('_', ' ')} loss" if loss else ""
+    if record.get("config", "task", "options", "adversarial") == 0:
+        game = " without an adversary"
     preface = f"Recipe {recipe}: " if recipe else ""
     kind = " class-conditionally" if record.get("config", "conditional") is True else ""
-    text = f"{preface}{players}{game}, trained{kind} on {data_words(record)}"
+    text = f"{preface}{_players(record)}{game}, trained{kind}{_purpose(record)} on {data_words(record)}"
     return text[:1].upper() + text[1:]
+
+
+def _players(record: RunRecord) -> str:
+    """The generator's family; of players that hold others, that of what they hold."""
+    inner = record.get("config", "generator", "options", "net")
+    build = inner or record.get("config", "generator", "build")
+    family = builder_name(build) if build else ""
+    generator = f"{FAMILIES.get(family, f'a {family}'.strip())} generator"
+    judge = "a discriminator of patches" if starts_from_images(record) else "discriminator"
+    return f"{generator} and {judge}"
+
+
+def task_name(record: RunRecord) -> str:
+    """Such as "translation"; empty for a run from before there were several."""
+    return function_name(record.get("config", "task", "build") or "")
+
+
+def starts_from_images(record: RunRecord) -> bool:
+    """Whether its generator translates or completes images."""
+    return task_name(record) in TASKS
+
+
+def _purpose(record: RunRecord) -> str:
+    holes = record.get("config", "masks")
+    kind = f" with {function_name(holes).replace('_', ' ')} holes".replace("random mask", "mixed") if holes else ""
+    purpose = TASKS.get(task_name(record), "")
+    return f" {purpose}{kind}" if purpose else ""
 
 
 def _parameters(record: RunRecord) -> str:

@@ -8,28 +8,56 @@ from typing import Any
 from nablagan.report.commands import PROGRAMS
 from nablagan.report.markup import Markup, join, tag
 from nablagan.report.record import RunRecord
+from nablagan.report.series import is_finite
+from nablagan.report.summary import starts_from_images, task_name
 
 
 def how_to_go_on(record: RunRecord) -> Markup:
     """Commands with the words that say what each does."""
     run = shlex.quote(_place(record.directory))
-    conditional = record.get("config", "conditional") is True
+    made = _of_images(record, run) if starts_from_images(record) else _of_samples(record, run)
+    lines = [*_resuming(record, run), *made]
+    lines += [("Draw this page again.", f"nablagan report {run}")]
+    return tag("dl", *(join(tag("dt", words), tag("dd", _code(code))) for words, code in lines), class_="card go-on")
+
+
+def _of_samples(record: RunRecord, run: str) -> list[tuple[str, str]]:
+    """What one does with a generator of samples."""
     lines = [
-        *_resuming(record, run),
         (
             "Draw 64 samples; the same seed gives the same bytes.",
             f"nablagan sample {run} --count 64 --seed 1 --out samples",
         ),
     ]
-    lines += [
-        ("Of one class only.", f"nablagan sample {run} --count 64 --class {_class(record)} --out one-class")
-    ] * conditional
+    if record.get("config", "conditional") is True:
+        one = f"nablagan sample {run} --count 64 --class {_class(record)} --out one-class"
+        lines.append(("Of one class only.", one))
     shape = record.get("data", "shape")
     if isinstance(shape, list) and len(shape) == 3:
-        lines += [("See what the generator does along directions of its latent space.", f"nablagan explain {run}")]
-    lines += [("Measure its samples against real ones.", f"nablagan evaluate {run}")]
-    lines += [("Draw this page again.", f"nablagan report {run}")]
-    return tag("dl", *(join(tag("dt", words), tag("dd", _code(code))) for words, code in lines), class_="card go-on")
+        lines.append(("See what the generator does along directions of its latent space.", f"nablagan explain {run}"))
+    return [*lines, ("Measure its samples against real ones.", f"nablagan evaluate {run}")]
+
+
+def _of_images(record: RunRecord, run: str) -> list[tuple[str, str]]:
+    """What one does with a generator that starts from images."""
+    if record.get("config", "masks"):
+        verb = f"nablagan complete {run} IMAGE --mask MASK --out completed"
+        lines = [
+            ("Complete a picture: white of the mask is missing, all else is copied bit for bit.", verb),
+            (
+                "The same with a box in place of a mask.",
+                f"nablagan complete {run} IMAGE --box 8,8,12,12 --out completed",
+            ),
+        ]
+    else:
+        verb = f"nablagan translate {run} IMAGES --out translated"
+        lines = [("Translate pictures, or folders of them; names, sizes and kinds are kept.", verb)]
+    if task_name(record) == "two_ways":
+        lines.append(("The other way.", f"nablagan translate {run} IMAGES --direction backward --out translated-back"))
+    latent_size = record.get("config", "latent_size")
+    if is_finite(latent_size) and latent_size > 0:
+        lines.append(("Four answers for each; the same seed gives the same ones.", f"{verb} --count 4 --seed 1"))
+    return [*lines, ("Judge it on pairs that it has not seen, beside baselines.", f"nablagan evaluate {run}")]
 
 
 def _resuming(record: RunRecord, run: str) -> list[tuple[str, str]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 WAYS = {"less": "less is better", "more": "more is better"}
 """Which way a figure is better, as a person reads it."""
+FIGURES = {"l1": "L1", "psnr": "PSNR in dB", "ssim": "SSIM"}
+"""Figures whose names are no words."""
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -66,6 +68,20 @@ def title_case(name: str) -> str:
     """A measure's name as a heading: `real_logits` gives `Real logits`."""
     text = name.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def figure_name(name: str) -> str:
+    """A figure's name as a heading.
+
+    >>> figure_name("psnr"), figure_name("kernel_distance")
+    ('PSNR in dB', 'Kernel distance')
+    """
+    return FIGURES.get(name) or title_case(name)
+
+
+def figure_word(name: str) -> str:
+    """A figure's name within a sentence: `kernel distance`, but `L1`."""
+    return FIGURES.get(name, name.replace("_", " "))
 
 
 def function_name(reference: Any) -> str:
