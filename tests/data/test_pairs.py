@@ -327,3 +327,23 @@ def test_what_cannot_be_opened_says_why(tmp_path):
     ):
         with pytest.raises(InputError, match=words):
             opener(tmp_path / name)
+
+
+@pytest.mark.parametrize("places", [("x/A", "y/B"), ("x/A", "x/B", "y/A", "y/B"), ("testA", "testB")])
+def test_folders_of_pairs_elsewhere_are_not_taken_for_pictures_side_by_side(tmp_path, places):
+    for place in places:
+        write(tmp_path / place, pictures(width=32))
+    for opener in (open_pairs, partial(open_pairs, paired=False)):
+        with pytest.raises(InputError, match="but no A and B beside each other on top: give the folder"):
+            opener(tmp_path)
+    with pytest.raises(InputError, match="but no valA and valB beside each other"):
+        open_pairs(tmp_path, split="val")
+    assert places[0] != "testA" or len(open_pairs(tmp_path, split="test")) == COUNT
+
+
+@pytest.mark.parametrize("places", [("x/images", "x/masks", "y/images", "y/masks"), ("images", "mask")])
+def test_folders_of_masks_elsewhere_are_not_taken_for_images(tmp_path, places):
+    for place in places:
+        write(tmp_path / place, pictures())
+    with pytest.raises(InputError, match="but no images and masks beside each other on top"):
+        open_masked(tmp_path)

@@ -39,6 +39,21 @@ def check_partner(listing: Listing, names: Iterable[tuple[str, str]]) -> None:
             raise InputError(f"{listing.source} has images in {there} alone; give it {' and '.join(names_of_two)}")
 
 
+def check_elsewhere(listing: Listing, names: Iterable[tuple[str, str]], wanted: tuple[str, str]) -> None:
+    """InputError where two folders of those names are there, but of another split, or not beside each other on top.
+
+    Else their pictures would be taken for something else.
+    """
+    inner = {part.lower(): part for file in listing.files for part in file.split("/")[:-1]}
+    for first, second in names:
+        if first.lower() in inner and second.lower() in inner:
+            there = f"{printable(inner[first.lower()])} and {printable(inner[second.lower()])}"
+            raise InputError(
+                f"{listing.source} has folders {there}, but no {wanted[0]} and {wanted[1]} beside each other on top: "
+                "give the folder that holds the two, or another split"
+            )
+
+
 def of_split(listing: Listing, split: str) -> Listing:
     """The files below a folder called `split`, if the listing has folders of several splits; else all.
 

@@ -67,6 +67,8 @@ def open_pairs(
         folders = layouts.found_folders(files, names)
         if folders is None:
             layouts.check_partner(files, names)
+            every = [names_of_two for each in sorted(listing.SPLITS) for names_of_two in layouts.pair_folders(each)]
+            layouts.check_elsewhere(files, every, names[0] if split == "train" else names[1])
         if folders is None and not paired:
             raise InputError(f"{path} has no folders A and B (or {split}A and {split}B); unpaired images lie in two")
         if folders is None:
@@ -110,6 +112,8 @@ def open_masked(
                 rows = layouts.matched_rows(files, folders, suffix="_mask")
                 rows = replace(rows, files=tuple((mask, image) for image, mask in rows.files))
                 return _masked(open_rows(rows, parts, request, directory, limit_bad, progress))
+            pairs = [(images, masks) for images, _ in layouts.MASK_FOLDERS for _, masks in layouts.MASK_FOLDERS]
+            layouts.check_elsewhere(files, pairs, layouts.MASK_FOLDERS[0])
     return open_dataset(spec, resolution, channels, fit, cache, limit_bad, progress)
 
 
