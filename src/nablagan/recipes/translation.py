@@ -31,8 +31,8 @@ IMAGES = {"cpu": 48_000, "cuda": 1_000_000}
 BATCH_SIZE = 16
 RATE, LEFT = 2e-3, 0.1
 """Of both players at the start, and the part of it that is left at the end."""
-RECONSTRUCTION, FEATURES, DIVERSITY = 10.0, 0.0, 1.0
-CYCLE, IDENTITY, CONTRAST = 10.0, 0.0, 1.0
+RECONSTRUCTION, FEATURES, DIVERSITY = 100.0, 0.0, 1.0
+CYCLE, CONTRAST = 10.0, 1.0
 LARGEST_PATCHES = 3
 """Halvings of the discriminator, at most: patches of 70 pixels."""
 
@@ -58,10 +58,10 @@ def paired(facts: Facts, options: Options) -> Run:
 def unpaired(facts: Facts, options: Options) -> Run:
     """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
     check_sources(facts, "translate")
-    nets_ = nets(facts, options) | {"net": net_of(options, resnet.generator), "keeps": IDENTITY > 0}
+    nets_ = nets(facts, options) | {"net": net_of(options, unet.generator), "keeps": False}
     judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
     players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)
-    task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": IDENTITY})
+    task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": 0.0})
     refuse_choices(options, "of unpaired translation", OF_PAIRS)
     return relativistic("translate", facts, options, *players, task)
 
@@ -96,6 +96,7 @@ def cyclegan(facts: Facts, options: Options) -> Run:
     run = published("cyclegan", unpaired(facts, options), facts, options)
     keeps = facts.source_shape is not None and facts.source_shape[0] == facts.shape[0]
     nets_ = run.generator.options | {"normalisation": conditional.instance_norm, "keeps": keeps}
+    nets_ |= {"net": net_of(options, resnet.generator)}
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, 10.0), "identity": 5.0})
     generator = PlayerSettings(run.generator.build, nets_)
     update = options.update or Pooled
