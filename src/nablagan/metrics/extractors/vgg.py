@@ -5,6 +5,7 @@ for edges. `lpips_stages`: LPIPS itself, for who has torchvision's VGG16: its li
 and those of Caffe's are others in another order, so that the heads mean nothing for the former.
 """
 
+import importlib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def stage_maps(values: Tensor, blocks: Blocks) -> list[Tensor]:
 def trunk(file: Path) -> Blocks:
     """The convolutions of a Keras file of HED's weights. InputError without the package h5py."""
     try:
-        import h5py
+        h5py = importlib.import_module("h5py")
     except ImportError as error:
         raise InputError("HED's weights need the package h5py: pip install h5py") from error
     with h5py.File(file) as content:
