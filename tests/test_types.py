@@ -11,8 +11,8 @@ from nablagan.types import Batch, InputError, Outcome, Pair, PlayerLosses
     [
         (
             Batch,
-            ("real", "latent", "label", "mask", "augmentation", "images_seen"),
-            {"label": None, "mask": None, "augmentation": None, "images_seen": 0},
+            ("real", "latent", "label", "mask", "augmentation", "images_seen", "source"),
+            {"label": None, "mask": None, "augmentation": None, "images_seen": 0, "source": None},
         ),
         (
             Pair,

@@ -10,7 +10,7 @@ from torch import nn
 
 import generators_of_others as others
 from nablagan.importing import import_run, read_generator, read_state, recognised
-from nablagan.training.restore import load_generator
+from nablagan.training.restore import load_trained
 from nablagan.types import InputError
 
 NORMS = {"batch": others.BATCH, "instance": others.INSTANCE, "no": lambda width: nn.Identity()}
@@ -143,7 +143,7 @@ def test_the_run_opens_as_any_other(tmp_path, kind, norm):
     theirs = network_of(kind, norm, dropout=True)
     file = saved(tmp_path / "G.pth", theirs.state_dict())
     record = import_run(file, tmp_path / "run")
-    trained, source = load_generator(tmp_path / "run"), source_for(kind)
+    trained, source = load_trained(tmp_path / "run"), source_for(kind)
     torch.testing.assert_close(trained.generator(source), theirs(source), rtol=0, atol=1e-5)
     assert (trained.images_seen, trained.shape[0]) == (0, 3)
     assert (record["architecture"], record["norm"], len(record["sha256"])) == (kind, norm, 64)
