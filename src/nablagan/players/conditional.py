@@ -7,6 +7,7 @@ first, which no latent has touched; `generator(source, latent, features=True)` g
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import torch
@@ -45,7 +46,7 @@ def instance_norm(width: int) -> nn.Module:
     return layers.ComposedInstanceNorm(width, 2)
 
 
-class ConditionalGenerator(Staged):
+class ConditionalGenerator(Staged, ABC):
     """What every conditional generator does with its source and latent; a subclass says how maps become an image.
 
     Abstract: `maps(source)` are the encoder's feature maps of a source whose sides are multiples of `multiple`,
@@ -76,13 +77,13 @@ class ConditionalGenerator(Staged):
         check_channels(source, self.source_channels, "a source")
         return self._wide(self.maps(to_multiple(source.to(self.masters), self.multiple)))
 
+    @abstractmethod
     def maps(self, source: Tensor) -> list[Tensor]:
         """The encoder's feature maps, in whatever dtype they run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def image(self, source: Tensor, maps: list[Tensor], latent: Tensor | None) -> Tensor:
         """The image before `output`, in the dtype of the parameters."""
-        raise NotImplementedError
 
     def _latent(self, latent: Tensor | None, batch: int) -> Tensor | None:
         if not self.latent_size:

@@ -6,6 +6,7 @@ cropped. Instance norm is per image and without weights; batch norm couples samp
 running statistics; dropout, until then, draws from torch's own generator. For new trainings prefer `unet` and `resnet`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ def batch_norm(width: int) -> nn.Module:
     return nn.BatchNorm2d(width)
 
 
-class Original(nn.Module):
+class Original(nn.Module, ABC):
     """source (batch, sources, h, w) -> images in [-1, 1]; `model` has the names of the published state dicts.
 
     Abstract: a subclass says what its `steps` are, each of which makes a map, and what `image` follows from the maps.
@@ -52,13 +53,13 @@ class Original(nn.Module):
             found.append(x)
         return found
 
+    @abstractmethod
     def steps(self) -> list[nn.Module]:
         """The encoder's parts, one a map."""
-        raise NotImplementedError
 
+    @abstractmethod
     def image(self, maps: list[Tensor]) -> Tensor:
         """What the rest makes of the maps."""
-        raise NotImplementedError
 
 
 class SkipBlock(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nablagan.objectives import Weight, discriminator_objective, generator_objective, patchwise
 from nablagan.penalties.judging import of_rows
-from nablagan.types import Loss, Outcome, Pair, Penalty
+from nablagan.types import Batch, Loss, Outcome, Pair, Penalty
 
 
 class Conditioned:
@@ -56,6 +56,11 @@ class Adversary:
     def taught(self, judge: Any, pair: Pair) -> Outcome:
         """The discriminator's loss (batch,), with the measures of `discriminator_objective`."""
         return discriminator_objective(patchwise(self.loss), self.penalties, judge, pair)
+
+
+def pair_of(images: Tensor, batch: Batch) -> Pair:
+    """The batch's real samples and what was made for them."""
+    return Pair(batch.real, images, batch.label, batch.latent, batch.images_seen)
 
 
 class Seen:

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from nablagan.game import Game
 from nablagan.objectives import Weight, check_penalties
-from nablagan.tasks.adversary import Adversary, Conditioned
-from nablagan.tasks.translation import check_weights, closeness
-from nablagan.types import Batch, InputError, Loss, Outcome, Pair, Penalty
+from nablagan.tasks.adversary import Adversary, Conditioned, pair_of
+from nablagan.tasks.translation import apart, check_weights
+from nablagan.types import Batch, InputError, Loss, Outcome, Penalty
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 """(images, images) in [-1, 1] -> (batch,), differentiable."""
@@ -54,20 +54,17 @@ def completion(
 
     def generator_loss(discriminator: Any, fake: Completed, batch: Batch) -> Outcome:
         mask = mask_of(batch)
-        total, measures = adversary.persuaded(judge(discriminator, batch), pair_of(fake, batch))
+        total, measures = adversary.persuaded(judge(discriminator, batch), pair_of(fake.images, batch))
         difference = (batch.real - fake.painted).abs()
         measures |= {"hole": mean_over(difference, mask), "known": mean_over(difference, 1 - mask)}
         total = total + hole * measures["hole"] + known * measures["known"]
         if perceptual is not None:
             measures["perceptual"] = perceptual(batch.real, fake.images)
             total = total + perceptual_weight * measures["perceptual"]
-        for other in fake.others:
-            measures["closeness"] = closeness(fake.images, other, batch.latent)
-            total = total + diversity * measures["closeness"]
-        return Outcome(total, measures)
+        return apart(Outcome(total, measures), fake, batch, diversity)
 
     def discriminator_loss(discriminator: Any, fake: Completed, batch: Batch) -> Outcome:
-        return adversary.taught(judge(discriminator, batch), pair_of(fake, batch))
+        return adversary.taught(judge(discriminator, batch), pair_of(fake.images, batch))
 
     def judge(discriminator: Any, batch: Batch) -> Conditioned:
         return Conditioned(discriminator, mask_of(batch))
@@ -94,11 +91,6 @@ def with_hole(images: Tensor, mask: Tensor) -> Tensor:
 def composed(images: Tensor, painted: Tensor, mask: Tensor) -> Tensor:
     """The images with their hole from what was painted; all else the same bits."""
     return torch.where(mask > 0, painted, images)
-
-
-def pair_of(fake: Completed, batch: Batch) -> Pair:
-    """The whole images and the completed ones."""
-    return Pair(batch.real, fake.images, batch.label, batch.latent, batch.images_seen)
 
 
 def mean_over(values: Tensor, mask: Tensor) -> Tensor:

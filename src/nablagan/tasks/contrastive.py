@@ -10,9 +10,9 @@ from torch.nn.functional import cross_entropy
 from nablagan.game import Game
 from nablagan.objectives import Weight, check_penalties
 from nablagan.players.contrastive import Compared, Contrasted
-from nablagan.tasks.adversary import Adversary
+from nablagan.tasks.adversary import Adversary, pair_of
 from nablagan.tasks.translation import check_weights, source_of
-from nablagan.types import Batch, InputError, Loss, Outcome, Pair, Penalty
+from nablagan.types import Batch, InputError, Loss, Outcome, Penalty
 
 TEMPERATURE = 0.07
 
@@ -45,20 +45,15 @@ def contrastive(
         return generator(source_of(batch), batch.real, batch.latent, batch.augmentation[:, 0])
 
     def generator_loss(discriminator: Any, fake: Contrasted, batch: Batch) -> Outcome:
-        total, measures = adversary.persuaded(discriminator, pair_of(fake, batch))
+        total, measures = adversary.persuaded(discriminator, pair_of(fake.images, batch))
         parts = [patch_nce(compared) for compared in (fake.compared, fake.kept) if compared]
         measures["contrast"] = torch.stack(parts).mean(0)
         return Outcome(total + contrast * measures["contrast"], measures)
 
     def discriminator_loss(discriminator: Any, fake: Contrasted, batch: Batch) -> Outcome:
-        return adversary.taught(discriminator, pair_of(fake, batch))
+        return adversary.taught(discriminator, pair_of(fake.images, batch))
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, **options)
-
-
-def pair_of(fake: Contrasted, batch: Batch) -> Pair:
-    """Targets and translations, which have nothing to do with each other."""
-    return Pair(batch.real, fake.images, None, batch.latent, batch.images_seen)
 
 
 def patch_nce(compared: tuple[Compared, ...]) -> Tensor:

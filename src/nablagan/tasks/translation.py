@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from nablagan.game import Game
 from nablagan.objectives import Weight, check_penalties
-from nablagan.tasks.adversary import Adversary, Conditioned, distance
-from nablagan.types import Batch, InputError, Loss, Outcome, Pair, Penalty
+from nablagan.tasks.adversary import Adversary, Conditioned, distance, pair_of
+from nablagan.types import Batch, InputError, Loss, Outcome, Penalty
 
 
 def translation(
@@ -44,16 +44,13 @@ def translation(
         return Translated(generator(source, batch.latent), others)
 
     def generator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
-        total, measures = adversary.persuaded(judge(discriminator, batch), pair_of(fake, batch))
+        total, measures = adversary.persuaded(judge(discriminator, batch), pair_of(fake.images, batch))
         difference = distance(batch.real, fake.images)
         measures["reconstruction"] = difference
-        for other in fake.others:
-            measures["closeness"] = closeness(fake.images, other, batch.latent)
-            total = total + diversity * measures["closeness"]
-        return Outcome(total + reconstruction * difference, measures)
+        return apart(Outcome(total + reconstruction * difference, measures), fake, batch, diversity)
 
     def discriminator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
-        return adversary.taught(judge(discriminator, batch), pair_of(fake, batch))
+        return adversary.taught(judge(discriminator, batch), pair_of(fake.images, batch))
 
     def judge(discriminator: Any, batch: Batch) -> Conditioned:
         return Conditioned(discriminator, source_of(batch))
@@ -69,9 +66,13 @@ class Translated(NamedTuple):
     """The same sources with the opposite latents, where diversity counts."""
 
 
-def pair_of(fake: Translated, batch: Batch) -> Pair:
-    """Targets and translations."""
-    return Pair(batch.real, fake.images, batch.label, batch.latent, batch.images_seen)
+def apart(outcome: Outcome, fake: Any, batch: Batch, diversity: float) -> Outcome:
+    """The outcome with the weighted closeness of `fake.images` to each of `fake.others`."""
+    total, measures = outcome
+    for other in fake.others:
+        measures["closeness"] = closeness(fake.images, other, batch.latent)
+        total = total + diversity * measures["closeness"]
+    return Outcome(total, measures)
 
 
 def closeness(first: Tensor, second: Tensor, latent: Tensor) -> Tensor:
