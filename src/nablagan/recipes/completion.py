@@ -18,6 +18,7 @@ from nablagan.recipes.translation import (
     gamma_of,
     judges,
     nets,
+    probing,
 )
 from nablagan.tasks import completion
 from nablagan.training.run import AdamSettings, PlayerSettings, Run, TaskSettings
@@ -41,6 +42,7 @@ def complete(facts: Facts, options: Options) -> Run:
     given = replace(facts, source_shape=(channels + 1, *size))
     shared = shared_settings(facts, conditionless(options), IMAGES[facts.device], BATCH_SIZE)
     shared |= {"latent_size": options.latent_size or 0, "pair_augmentations": options.pair_augmentations}
+    shared |= probing(shared["batch_size"])
     adam = AdamSettings(Cosine(RATE, RATE * LEFT, shared["images"]), constant(0.99))
     weights = {
         "hole": chosen(options.reconstruction, HOLE),

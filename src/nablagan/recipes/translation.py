@@ -33,6 +33,7 @@ RATE, LEFT = 2e-3, 0.1
 """Of both players at the start, and the part of it that is left at the end."""
 RECONSTRUCTION, FEATURES, DIVERSITY = 100.0, 0.0, 1.0
 CYCLE, CONTRAST = 10.0, 1.0
+PROBE_STEPS, AUDIT_STEPS = 80, 400
 LARGEST_PATCHES = 3
 """Halvings of the discriminator, at most: patches of 70 pixels."""
 
@@ -132,6 +133,7 @@ def relativistic(
     refuse_diversity(options)
     shared = shared_settings(facts, conditionless(options), IMAGES[facts.device], BATCH_SIZE)
     shared |= {"latent_size": options.latent_size or 0, "pair_augmentations": options.pair_augmentations}
+    shared |= probing(shared["batch_size"])
     adam = AdamSettings(Cosine(RATE, RATE * LEFT, shared["images"]), constant(0.99))
     run = Run(
         recipe=name,
@@ -155,6 +157,11 @@ def published(name: str, run: Run, facts: Facts, options: Options) -> Run:
     penalties = () if options.gamma is None else run.penalties
     run = replace(run, recipe=name, generator_adam=adam, discriminator_adam=adam, penalties=penalties)
     return adjusted(run, replace(options, spectral_norm=False))  # which the discriminator has already if asked for
+
+
+def probing(batch_size: int) -> dict[str, int]:
+    """Images between probes, and between audits: together they stay under 5 % of the time."""
+    return {"probe_images": PROBE_STEPS * batch_size, "audit_images": AUDIT_STEPS * batch_size}
 
 
 def gamma_of(facts: Facts) -> float:
