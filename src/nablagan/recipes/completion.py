@@ -2,26 +2,13 @@
 
 from dataclasses import replace
 
-from nablagan import losses
 from nablagan.data import masks
-from nablagan.optim import Cosine, constant
 from nablagan.players import patch, unet
-from nablagan.recipes.idle import OF_ADVERSARY, OF_LATENTS, refuse_choices, refuse_diversity
-from nablagan.recipes.options import Facts, Options, adjusted, gradient_penalties, shared_settings
-from nablagan.recipes.translation import (
-    BATCH_SIZE,
-    IMAGES,
-    LEFT,
-    RATE,
-    chosen,
-    conditionless,
-    gamma_of,
-    judges,
-    nets,
-    probing,
-)
+from nablagan.recipes.idle import OF_ADVERSARY, refuse_choices
+from nablagan.recipes.options import Facts, Options
+from nablagan.recipes.translation import chosen, judges, nets, relativistic
 from nablagan.tasks import completion
-from nablagan.training.run import AdamSettings, PlayerSettings, Run, TaskSettings
+from nablagan.training.run import PlayerSettings, Run, TaskSettings
 from nablagan.types import InputError
 
 HOLE, KNOWN, FEATURES, DIVERSITY = 10.0, 1.0, 0.0, 1.0
@@ -34,35 +21,20 @@ def complete(facts: Facts, options: Options) -> Run:
     """
     if len(facts.shape) != 3:
         raise InputError(f"recipe complete needs images and {facts.data.source} holds points")
-    refuse_choices(options, "complete", OF_LATENTS)
-    refuse_diversity(options)
     if options.masks and facts.masked:
         raise InputError(f"{facts.data.source} brings masks of its own, which are used: leave --holes out")
     channels, *size = facts.shape
     given = replace(facts, source_shape=(channels + 1, *size))
-    shared = shared_settings(facts, conditionless(options), IMAGES[facts.device], BATCH_SIZE)
-    shared |= {"latent_size": options.latent_size or 0, "pair_augmentations": options.pair_augmentations}
-    shared |= probing(shared["batch_size"])
-    adam = AdamSettings(Cosine(RATE, RATE * LEFT, shared["images"]), constant(0.99))
     weights = {
         "hole": chosen(options.reconstruction, HOLE),
         "known": KNOWN,
         "feature_matching": chosen(options.feature_matching, FEATURES),
         "diversity": chosen(options.diversity, DIVERSITY) if options.latent_size else 0.0,
     }
-    run = Run(
-        recipe="complete",
-        generator=PlayerSettings(options.net or unet.generator, nets(given, options)),
-        discriminator=PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": (1, *size)}),
-        loss=options.loss or losses.relativistic,
-        generator_adam=adam,
-        discriminator_adam=adam,
-        penalties=gradient_penalties(options, shared, gamma_of(facts), lambda start: constant(start)),
-        task=TaskSettings(completion, weights),
-        masks=options.masks or masks.random_mask,
-        **shared,
-    )
-    return adjusted(run, options)
+    generator = PlayerSettings(options.net or unet.generator, nets(given, options))
+    judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": (1, *size)})
+    run = relativistic("complete", facts, options, generator, judge, TaskSettings(completion, weights))
+    return replace(run, masks=options.masks or masks.random_mask)
 
 
 def filling(facts: Facts, options: Options) -> Run:

@@ -45,7 +45,7 @@ def translate(facts: Facts, options: Options) -> Run:
 
 def paired(facts: Facts, options: Options) -> Run:
     """A run of a U-Net with relativistic loss, R1 + R2 and the difference to the truth (docs/translation.md)."""
-    check_sources(facts, "translate")
+    check_translates(facts, options, "translate")
     weights = {
         "reconstruction": chosen(options.reconstruction, RECONSTRUCTION),
         "feature_matching": chosen(options.feature_matching, FEATURES),
@@ -58,7 +58,7 @@ def paired(facts: Facts, options: Options) -> Run:
 
 def unpaired(facts: Facts, options: Options) -> Run:
     """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
-    check_sources(facts, "translate")
+    check_translates(facts, options, "translate")
     nets_ = nets(facts, options) | {"net": net_of(options, unet.generator), "keeps": False}
     judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
     players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)
@@ -69,7 +69,7 @@ def unpaired(facts: Facts, options: Options) -> Run:
 
 def cut(facts: Facts, options: Options) -> Run:
     """CUT (Park et al. 2020) with relativistic loss and R1 + R2: one way, without pairs."""
-    check_sources(facts, "cut")
+    check_translates(facts, options, "cut")
     nets_ = nets(facts, options) | {"net": net_of(options, resnet.generator), "keeps": True}
     players = PlayerSettings(contrastive.generator, nets_), PlayerSettings(patch.discriminator, judges(facts, options))
     task = TaskSettings(contrastive_task, {"contrast": chosen(options.reconstruction, CONTRAST)})
@@ -129,7 +129,7 @@ def relativistic(
     task: TaskSettings,
 ) -> Run:
     """What our defaults share: loss, penalties, optimisers, intervals."""
-    refuse_choices(options, name, (*OF_LATENTS, *OF_HOLES))
+    refuse_choices(options, name, OF_LATENTS)
     refuse_diversity(options)
     shared = shared_settings(facts, conditionless(options), IMAGES[facts.device], BATCH_SIZE)
     shared |= {"latent_size": options.latent_size or 0, "pair_augmentations": options.pair_augmentations}
@@ -204,8 +204,9 @@ def conditionless(options: Options) -> Options:
     return replace(options, conditional=False)
 
 
-def check_sources(facts: Facts, name: str) -> None:
-    """Raise InputError for data with nothing to translate."""
+def check_translates(facts: Facts, options: Options, name: str) -> None:
+    """Raise InputError for data with nothing to translate, and for choices of holes."""
+    refuse_choices(options, name, OF_HOLES)
     if facts.source_shape is None:
         raise InputError(
             f"{facts.data.source} has no source images for recipe {name}: give pairs (A|B, A/ and B/, or a CSV), or "

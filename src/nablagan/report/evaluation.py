@@ -3,9 +3,9 @@
 from typing import Any
 
 from nablagan.report.contents import contents
-from nablagan.report.evaluation_course import MOST_LETTERS, at, course, text
+from nablagan.report.evaluation_course import at, course, text
 from nablagan.report.markup import Markup, empty_tag, join, tag
-from nablagan.report.pictures import is_inside, picture
+from nablagan.report.pictures import named_picture
 from nablagan.report.record import RunRecord
 from nablagan.report.series import is_finite
 from nablagan.report.words import WAYS, full_count, number, title_case
@@ -125,13 +125,7 @@ def _memorisation(content: dict[str, Any]) -> str:
 
 def _neighbours(record: RunRecord, content: dict[str, Any]) -> Markup:
     """The picture of nearest training images; its name must be that of a file in the directory."""
-    if not isinstance(content.get("picture"), str):
-        return Markup()
-    name = f"{DIRECTORY}/{content['picture']}"
-    if not is_inside(record.directory, name):
-        record.problems.append(f"{name[:MOST_LETTERS]} is missing.")
-        return Markup()
-    shown = picture(record.directory, name, PICTURE_BYTES, record.problems)
+    shown = named_picture(record, DIRECTORY, content.get("picture"), PICTURE_BYTES)
     if shown is None:
         return Markup()
     words = (

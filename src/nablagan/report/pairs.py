@@ -3,12 +3,12 @@
 from typing import Any
 
 from nablagan.report.contents import contents
-from nablagan.report.evaluation_course import MOST_LETTERS, at, text
+from nablagan.report.evaluation_course import at, text
 from nablagan.report.gallery import columned
 from nablagan.report.markup import Markup, empty_tag, join, tag
 from nablagan.report.pair_charts import charts
 from nablagan.report.pair_tables import MOST_CANDIDATES, candidate_name, figures_of, readings, share, table
-from nablagan.report.pictures import is_inside, picture
+from nablagan.report.pictures import named_picture
 from nablagan.report.record import RunRecord
 from nablagan.report.series import is_finite
 from nablagan.report.words import figure_name, figure_word, full_count, number, plural, sentence_list
@@ -157,13 +157,7 @@ def _missing(content: dict[str, Any]) -> list[Markup]:
 
 def _picture(record: RunRecord, content: dict[str, Any]) -> Markup:
     """Outputs side by side under the names of their columns; the file's name must be that of one in the directory."""
-    if not isinstance(content.get("picture"), str):
-        return Markup()
-    name = f"{DIRECTORY}/{content['picture']}"
-    if not is_inside(record.directory, name):
-        record.problems.append(f"{name[:MOST_LETTERS]} is missing.")
-        return Markup()
-    shown = picture(record.directory, name, PICTURE_BYTES, record.problems)
+    shown = named_picture(record, DIRECTORY, content.get("picture"), PICTURE_BYTES)
     if shown is None:
         return Markup()
     names = [text(each) for each in _columns(content)]

@@ -20,6 +20,8 @@ TIMELINE_BYTES = 2_200_000
 MOST_PIXELS = 40_000_000
 """Of a picture that is opened; with the budgets this keeps the page below 8 MB."""
 SHOWN = 12
+LONGEST_NAME = 300
+"""Letters of a file's name in a note."""
 LOSSY = {"format": "JPEG", "quality": 88}
 FAILURES = (OSError, ValueError, SyntaxError, EOFError, MemoryError)
 """What Pillow raises for files that are not, or not wholly, pictures."""
@@ -88,6 +90,17 @@ def is_inside(directory: Path, name: str) -> bool:
         return path.is_relative_to(directory.resolve()) and path.is_file()
     except (OSError, ValueError):  # a name that no file can have
         return False
+
+
+def named_picture(record: RunRecord, directory: str, name: object, budget: int) -> Picture | None:
+    """The picture that a record in a directory of the run names beside itself; None, a problem noted, if it is gone."""
+    if not isinstance(name, str):
+        return None
+    path = f"{directory}/{name}"
+    if not is_inside(record.directory, path):
+        record.problems.append(f"{path[:LONGEST_NAME]} is missing.")
+        return None
+    return picture(record.directory, path, budget, record.problems)
 
 
 def picture(directory: Path, name: str, budget: int, problems: list[str], images_seen: int = 0) -> Picture | None:
