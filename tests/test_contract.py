@@ -191,7 +191,7 @@ SIGNATURES = {
     "players.mlp.discriminator": "shape, classes=0, size='small', widths=None, activation",
     "players.dcgan.generator": (
         "shape, latent_size=64, classes=0, size='small', widths=None, upsampling, normalisation, gains=False, "
-        "bfloat16_stages=0"
+        "output, bfloat16_stages=0"
     ),
     "players.dcgan.discriminator": "shape, classes=0, size='small', widths=None, kernel=4, bfloat16_stages=0",
     "players.r3gan.generator": (

@@ -50,7 +50,8 @@ def build(shape: tuple[int, ...], width: int) -> Autoencoder:
     """
     count = layers.stages(*shape[1:])[2] + 1
     widths = halved(width, count)
-    decoder = dcgan.generator(shape, LATENT_SIZE, widths=widths, normalisation=nn.BatchNorm2d, bfloat16_stages=count)
+    options = {"normalisation": nn.BatchNorm2d, "output": layers.bounded, "bfloat16_stages": count}
+    decoder = dcgan.generator(shape, LATENT_SIZE, widths=widths, **options)
     return Autoencoder(Encoder(shape, widths, 2 * LATENT_SIZE), decoder)
 
 

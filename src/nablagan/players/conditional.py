@@ -22,18 +22,6 @@ SIZES = {"tiny": 32, "small": 128, "base": 512}
 LARGEST_HALVINGS = 6
 Normalisation = Callable[[int], nn.Module]
 """width -> a module that keeps the shape and couples no samples."""
-Output = Callable[[Tensor], Tensor]
-"""What the last convolution's values go through."""
-
-
-def unbounded(x: Tensor) -> Tensor:
-    """x: images are linear in the last features."""
-    return x
-
-
-def bounded(x: Tensor) -> Tensor:
-    """tanh x, in [-1, 1]."""
-    return torch.tanh(x)
 
 
 def without(width: int) -> nn.Module:
@@ -55,7 +43,7 @@ class ConditionalGenerator(Staged, ABC):
     """
 
     def __init__(
-        self, channels: int, latent_size: int, multiple: int, output: Output, stages: int, bfloat16_stages: int
+        self, channels: int, latent_size: int, multiple: int, output: layers.Output, stages: int, bfloat16_stages: int
     ) -> None:
         super().__init__(stages, bfloat16_stages)
         if latent_size < 0:

@@ -1,7 +1,7 @@
 """Plain convolutional players after DCGAN (Radford et al. 2016): the fast choice on a CPU.
 
-# Unlike the paper: normalisation, if any, is per sample, weights start at He et al.'s scale, outputs are
-# linear (no tanh).
+# Unlike the paper: normalisation, if any, is per sample, weights start at He et al.'s scale, and outputs are linear
+# unless `output` bounds them.
 """
 
 from collections.abc import Callable, Sequence
@@ -74,6 +74,7 @@ class Generator(Staged):
         upsampling: Block,
         normalisation: Normalisation,
         gains: bool,
+        output: layers.Output,
         bfloat16_stages: int,
     ) -> None:
         channels, height, width = layers.image_shape(shape, "players.dcgan")
@@ -89,13 +90,13 @@ class Generator(Staged):
         self.stages = nn.ModuleList(
             Stage(block, width, normalisation, gain_from) for block, width in zip(blocks, widths, strict=True)
         )
-        self.out = layers.Convolution(widths[-1], channels, 3)
+        self.out, self.output = layers.Convolution(widths[-1], channels, 3), output
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         x = start = self.start(latent.to(self.masters), label)
         for number, stage in enumerate(self.stages):
             x = stage(self.entering(x, number), start)
-        return self.out(x.to(self.masters))
+        return self.output(self.out(x.to(self.masters)))
 
 
 class Discriminator(Staged):
@@ -134,14 +135,16 @@ def generator(
     upsampling: Block = NearestConvolution,
     normalisation: Normalisation = layers.PixelNorm,
     gains: bool = False,
+    output: layers.Output = layers.unbounded,
     bfloat16_stages: int = 0,
 ) -> Generator:
     """A generator of images (batch, *shape); the label's embedding is appended to the latent.
 
     `widths`, one a resolution and lowest first, replace those of `size` (tiny, small, base). `upsampling` is
     NearestConvolution or TransposedConvolution, `normalisation` nn.Identity, layers.PixelNorm or any `width
-    -> module` that couples no samples. With `gains` latent and label also scale each channel of each stage. The
-    `bfloat16_stages` highest resolutions run in bfloat16, from and to float32 (float64 parameters: in float64).
+    -> module` that couples no samples. With `gains` latent and label also scale each channel of each stage.
+    Images go through `output`: layers.bounded keeps them in [-1, 1]. The `bfloat16_stages` highest resolutions run in
+    bfloat16, from and to float32 (float64 parameters: in float64).
     Raises InputError for another size word and for shapes that `layers.stages` refuses.
 
     >>> import torch
@@ -149,7 +152,7 @@ def generator(
     torch.Size([5, 1, 28, 28])
     """
     widths = _widths(shape, size) if widths is None else widths
-    return Generator(shape, latent_size, classes, widths, upsampling, normalisation, gains, bfloat16_stages)
+    return Generator(shape, latent_size, classes, widths, upsampling, normalisation, gains, output, bfloat16_stages)
 
 
 def discriminator(

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nablagan.players import conditional, layers, resnet
-from nablagan.players.conditional import Modulation, Normalisation, Output
+from nablagan.players.conditional import Modulation, Normalisation
 from nablagan.types import InputError
 
 
@@ -147,7 +147,7 @@ def generator(
     blocks: int | None = None,
     global_ratio: float = 0.75,
     normalisation: Normalisation = layers.PixelNorm,
-    output: Output = conditional.unbounded,
+    output: layers.Output = layers.unbounded,
     bfloat16_stages: int = 0,
 ) -> resnet.Generator:
     """LaMa's generator: halvings, residual blocks of fast Fourier convolutions, doublings (Suvorov et al. 2022).

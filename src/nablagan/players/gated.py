@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nablagan.players import conditional, layers, unet
-from nablagan.players.conditional import Modulation, Normalisation, Output
+from nablagan.players.conditional import Modulation, Normalisation
 
 
 class GatedStage(nn.Module):
@@ -36,7 +36,7 @@ def generator(
     size: str = "small",
     widths: Sequence[int] | None = None,
     normalisation: Normalisation = layers.PixelNorm,
-    output: Output = conditional.unbounded,
+    output: layers.Output = layers.unbounded,
     bfloat16_stages: int = 0,
 ) -> unet.Generator:
     """A U-Net whose stages are gated convolutions; arguments and errors are those of `unet.generator`.

@@ -7,7 +7,7 @@ compose with `torch.func` to any order.
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
@@ -23,11 +23,23 @@ LEAKY_RELU_GAIN = math.sqrt(2 / (1 + 0.2**2))
 """Keeps the second moment through leaky ReLU with slope 0.2 (He et al. 2015, equation 15)."""
 
 Size = TypeVar("Size")
+Output = Callable[[Tensor], Tensor]
+"""What the values of a generator's last convolution go through."""
 
 
 def leaky_relu(x: Tensor) -> Tensor:
     """Leaky ReLU with slope 0.2."""
     return functional.leaky_relu(x, 0.2)
+
+
+def unbounded(x: Tensor) -> Tensor:
+    """x: images are linear in the last features."""
+    return x
+
+
+def bounded(x: Tensor) -> Tensor:
+    """tanh x, in [-1, 1]."""
+    return torch.tanh(x)
 
 
 class Linear(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, max_pool2d
 
 from nablagan.players import conditional, layers, unet
-from nablagan.players.conditional import ConditionalGenerator, Modulation, Normalisation, Output
+from nablagan.players.conditional import ConditionalGenerator, Modulation, Normalisation
 from nablagan.types import InputError
 
 
@@ -51,7 +51,7 @@ class Generator(ConditionalGenerator):
         latent_size: int,
         widths: tuple[int, ...],
         normalisation: Normalisation,
-        output: Output,
+        output: layers.Output,
         bfloat16_stages: int,
     ) -> None:
         super().__init__(channels[1], latent_size, 2 ** (len(widths) - 1), output, len(widths), bfloat16_stages)
@@ -106,7 +106,7 @@ def generator(
     size: str = "small",
     widths: Sequence[int] | None = None,
     normalisation: Normalisation = layers.PixelNorm,
-    output: Output = conditional.unbounded,
+    output: layers.Output = layers.unbounded,
     bfloat16_stages: int = 0,
 ) -> Generator:
     """A U-Net of partial convolutions; arguments are those of `unet.generator`, the source's last channel is the mask.

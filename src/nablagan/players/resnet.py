@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from nablagan.players import conditional, layers
-from nablagan.players.conditional import ConditionalGenerator, Modulation, Normalisation, Output, Stage
+from nablagan.players.conditional import ConditionalGenerator, Modulation, Normalisation, Stage
 from nablagan.types import InputError
 
 BLOCKS = {"tiny": 2, "small": 4, "base": 9}
@@ -45,7 +45,7 @@ class Generator(ConditionalGenerator):
         widths: tuple[int, ...],
         blocks: int,
         normalisation: Normalisation,
-        output: Output,
+        output: layers.Output,
         bfloat16_stages: int,
         block: MakeBlock = ResidualBlock,
     ) -> None:
@@ -92,7 +92,7 @@ def generator(
     widths: Sequence[int] | None = None,
     blocks: int | None = None,
     normalisation: Normalisation = layers.PixelNorm,
-    output: Output = conditional.unbounded,
+    output: layers.Output = layers.unbounded,
     bfloat16_stages: int = 0,
 ) -> Generator:
     """A residual generator from sources (batch, sources, h, w) to images (batch, channels, h, w), at any size.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from nablagan.players import conditional, layers
-from nablagan.players.conditional import ConditionalGenerator, Normalisation, Output, Stage
+from nablagan.players.conditional import ConditionalGenerator, Normalisation, Stage
 
 MakeStage = Callable[[int, int, int, int, Normalisation, int], nn.Module]
 """(inputs, width, kernel, stride, normalisation, latent_size) -> a module (x, latent) -> (batch, width, h, w)."""
@@ -27,7 +27,7 @@ class Generator(ConditionalGenerator):
         latent_size: int,
         widths: tuple[int, ...],
         normalisation: Normalisation,
-        output: Output,
+        output: layers.Output,
         bfloat16_stages: int,
         stage: MakeStage = Stage,
     ) -> None:
@@ -66,7 +66,7 @@ def generator(
     size: str = "small",
     widths: Sequence[int] | None = None,
     normalisation: Normalisation = layers.PixelNorm,
-    output: Output = conditional.unbounded,
+    output: layers.Output = layers.unbounded,
     bfloat16_stages: int = 0,
 ) -> Generator:
     """A U-Net from sources (batch, sources, h, w) to images (batch, channels, h, w), at any height and width.

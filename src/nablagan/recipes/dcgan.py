@@ -8,6 +8,7 @@ from torch import nn
 from nablagan import losses
 from nablagan.optim import Cosine, constant
 from nablagan.players import dcgan as players
+from nablagan.players import layers
 from nablagan.recipes.options import (
     Facts,
     Options,
@@ -29,7 +30,7 @@ BATCH_SIZE = 64
 def dcgan(facts: Facts, options: Options) -> Run:
     """A run with the non-saturating loss and Adam 2e-4 (.5, .999); --gamma adds R1 + R2. InputError for points.
 
-    # Unlike the paper: 4x4 kernels, leaky ReLU in both players, a linear output; the discriminator has no batch
+    # Unlike the paper: 4x4 kernels, leaky ReLU in both players; the discriminator has no batch
     normalisation, which would couple the samples of a batch.
     """
     run = convolutional("dcgan", facts, options, BATCH_SIZE)
@@ -49,6 +50,7 @@ def convolutional(name: str, facts: Facts, options: Options, batch_size: int) ->
     size = {"size": options.size or default_size(facts)}
     size |= bfloat16_stages(facts.fast_bfloat16, options, stages_of(facts))
     generator = size | {"upsampling": players.TransposedConvolution, "normalisation": nn.BatchNorm2d}
+    generator |= {"output": layers.bounded}
     adam = AdamSettings(constant(RATES[name]), constant(0.999), beta1=0.5)
     probability = options.augmentation_probability
     return Run(

@@ -5,7 +5,7 @@ from typing import Any
 
 from nablagan import losses
 from nablagan.optim import Cosine, constant
-from nablagan.players import dcgan
+from nablagan.players import dcgan, layers
 from nablagan.recipes.options import (
     Facts,
     Options,
@@ -75,7 +75,7 @@ def strided(facts: Facts, options: Options) -> Run:
     probability = options.augmentation_probability
     run = Run(
         recipe="strided",
-        generator=PlayerSettings(dcgan.generator, size | {"gains": True}),
+        generator=PlayerSettings(dcgan.generator, size | {"gains": True, "output": layers.bounded}),
         discriminator=PlayerSettings(dcgan.discriminator, size | {"kernel": 3}),
         loss=options.loss or losses.relativistic,
         generator_adam=adam,

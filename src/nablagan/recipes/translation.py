@@ -8,7 +8,7 @@ from torch import nn
 
 from nablagan import losses
 from nablagan.optim import Cosine, Pooled, constant
-from nablagan.players import conditional, contrastive, partial, patch, resnet, two_ways, unet
+from nablagan.players import conditional, contrastive, layers, partial, patch, resnet, two_ways, unet
 from nablagan.players.precision import EVERY
 from nablagan.recipes.idle import OF_ADVERSARY, OF_HOLES, OF_LATENTS, OF_PAIRS, refuse_choices, refuse_diversity
 from nablagan.recipes.options import (
@@ -171,14 +171,14 @@ def gamma_of(facts: Facts) -> float:
 
 def nets(facts: Facts, options: Options) -> dict[str, Any]:
     """Options of the generator, whose output is bounded: black and white come out exactly (docs/log.md)."""
-    own = {"source_shape": facts.source_shape, "size": options.size or "small", "output": conditional.bounded}
+    own = {"source_shape": facts.source_shape, "size": options.size or "small", "output": layers.bounded}
     return own | in_bfloat16(facts, options)
 
 
 def judges(facts: Facts, options: Options) -> dict[str, Any]:
     """Options of the discriminator: patches of about half the image."""
-    layers = max(1, min(LARGEST_PATCHES, conditional.halvings_of(facts.shape) - 1))
-    own = {"size": options.size or "small", "layers": layers, "scales": options.scales}
+    halvings = max(1, min(LARGEST_PATCHES, conditional.halvings_of(facts.shape) - 1))
+    own = {"size": options.size or "small", "layers": halvings, "scales": options.scales}
     return own | in_bfloat16(facts, options)
 
 
