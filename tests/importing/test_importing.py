@@ -1,14 +1,21 @@
 """Weights of other people's generators: same pixels as the network they are of, and what is refused."""
 
+import itertools
 import os
 import pickle
 from collections import OrderedDict
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import generators_of_others as others
+from nablagan.evaluation.opening import Wish
+from nablagan.evaluation.pair_run import pairs_of_run
+from nablagan.evaluation.pairs import PairJudge
 from nablagan.importing import import_run, read_generator, read_state, recognised
 from nablagan.training.restore import load_trained
 from nablagan.types import InputError
@@ -159,3 +166,22 @@ def test_a_directory_with_something_in_it_is_refused_and_left_alone(tmp_path):
     with pytest.raises(InputError, match="holds no weights"):
         import_run(tmp_path / "no.pth", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_an_imported_run_is_judged_on_the_pairs_that_are_named(tmp_path):
+    """It brings no data: without --against there is nothing to judge it on, without --train no nearest source."""
+    theirs = network_of("resnet_6blocks", "instance", inputs=3, outputs=3)
+    import_run(saved(tmp_path / "G.pth", theirs.state_dict()), tmp_path / "run")
+    draws = np.random.default_rng(0)
+    for side, name in itertools.product("AB", range(8)):
+        (tmp_path / "pairs" / side).mkdir(parents=True, exist_ok=True)
+        pixels = draws.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pairs" / side / f"{name}.png")
+    with pytest.raises(InputError, match=r"no held-out data are known for G\.pth: name some, --against DATA"):
+        pairs_of_run(tmp_path / "run", Wish(cache=tmp_path / "cache"), PairJudge())
+    wish = Wish(against=str(tmp_path / "pairs"), cache=tmp_path / "cache")
+    alone = pairs_of_run(tmp_path / "run", wish, PairJudge()).record
+    assert (alone["count"], list(alone["figures"])) == (8, ["model", "identity"])
+    beside = pairs_of_run(tmp_path / "run", replace(wish, train=str(tmp_path / "pairs")), PairJudge()).record
+    assert list(beside["figures"]) == ["model", "identity", "nearest_source"]
+    assert beside["figures"]["nearest_source"]["l1"]["value"] == 0

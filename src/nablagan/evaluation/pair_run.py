@@ -22,7 +22,7 @@ from nablagan.evaluation.pairs import PairJudge, pair_record
 from nablagan.evaluation.samples import Progress, silent
 from nablagan.metrics.perceptual import perceptual_distances
 from nablagan.training.opening import open_data
-from nablagan.training.restore import load_trained
+from nablagan.training.restore import Trained, is_imported, load_trained
 from nablagan.training.run import Run
 from nablagan.training.translating import Translator, translator_of
 from nablagan.types import InputError
@@ -70,10 +70,9 @@ def pairs_of_run(
     """
     trained = load_trained(run, wish.checkpoint, wish.half_life)
     translator = translator_of(trained, run, device=device)
-    settings = trained.run.data
-    own = open_data(replace(settings, source=wish.train or settings.source), wish.cache, progress)
-    data = _held_out(trained.run, own, wish, progress)
-    if data.role == HELD_OUT_OF_OWN:
+    own = _own(trained.run, is_imported(run), wish, progress)
+    data = _held_out(trained, own, wish, progress)
+    if own is not None and data.role == HELD_OUT_OF_OWN:
         own = _without(own, heldout(len(own), trained.run.seed, trained.run.holdout))
     data = _chosen(data, wish)
     _check(data, translator)
@@ -88,12 +87,12 @@ def pairs_of_run(
 
 
 def _translation(
-    translator: Translator, data: HeldOut, own: Dataset, judge: PairJudge, seed: int, progress: Progress
+    translator: Translator, data: HeldOut, own: Dataset | None, judge: PairJudge, seed: int, progress: Progress
 ) -> PairEvaluation:
     sources, targets = data.sources, data.samples
     assert sources is not None
     outputs = translated_images(translator, sources, translator.latent_size, seed, progress=progress)
-    training = (own.sources, own.samples) if own.is_paired else (None, None)
+    training = (own.sources, own.samples) if own is not None and own.is_paired else (None, None)
     found, missing = translation_baselines(sources, targets.shape[1], *training)
     candidates = {MODEL: outputs, **found}
     record = pair_record(candidates, targets, judge)
@@ -102,11 +101,11 @@ def _translation(
 
 
 def _completion(
-    translator: Translator, data: HeldOut, own: Dataset, judge: PairJudge, seed: int, progress: Progress
+    translator: Translator, data: HeldOut, own: Dataset | None, judge: PairJudge, seed: int, progress: Progress
 ) -> PairEvaluation:
     images, holes, groups = _holes(data, seed)
     outputs = completed_images(translator, images, holes, translator.latent_size, seed, progress=progress)
-    found, missing = completion_baselines(images, holes, own.samples)
+    found, missing = completion_baselines(images, holes, None if own is None else own.samples)
     candidates = {MODEL: outputs, **found}
     record = pair_record(candidates, images, judge, holes, groups) | {"baselines_missing": missing}
     given = np.where(holes != 0, 127, images).astype(np.uint8)
@@ -154,10 +153,18 @@ def _nearness(
     }
 
 
-def _held_out(run: Run, own: Dataset, wish: Wish, progress: Progress | None) -> HeldOut:
+def _own(run: Run, imported: bool, wish: Wish, progress: Progress | None) -> Dataset | None:
+    """The training data, in which baselines look for likenesses; None for an imported generator, which brings none."""
+    if imported and wish.train is None:
+        return None
+    return open_data(replace(run.data, source=wish.train or run.data.source), wish.cache, progress)
+
+
+def _held_out(trained: Trained, own: Dataset | None, wish: Wish, progress: Progress | None) -> HeldOut:
     """Pairs that training has not seen, opened as its own data were, also where it took them for two sets."""
+    run = trained.run
     paired = {"paired": True} if "paired" in run.data.options else {}
-    settings = replace(run.data, resolution=own.shape[1:], options=run.data.options | paired)
+    settings = replace(run.data, resolution=trained.shape[1:], options=run.data.options | paired)
     source = wish.against or counterpart(run.data.source)
     if source:
         dataset = open_data(replace(settings, source=source), wish.cache, progress)
@@ -166,8 +173,8 @@ def _held_out(run: Run, own: Dataset, wish: Wish, progress: Progress | None) -> 
         settings = replace(settings, options=settings.options | {"split": "test"})
         dataset = open_data(settings, wish.cache, progress)
         return _rows(dataset, np.arange(len(dataset)), "held out, testA and testB")
-    rows = heldout(len(own), run.seed, run.holdout)
-    if len(rows) < 3 or not own.is_paired:
+    rows = heldout(0 if own is None else len(own), run.seed, run.holdout)
+    if own is None or len(rows) < 3 or not own.is_paired:
         raise InputError(f"no held-out data are known for {run.data.source}: name some, --against DATA")
     return _rows(own, rows, HELD_OUT_OF_OWN)
 

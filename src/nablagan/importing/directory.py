@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from nablagan import losses, tasks
+from nablagan.data import open_pairs
 from nablagan.importing.recognising import Architecture
 from nablagan.importing.state import filled
 from nablagan.metrics.extractors.weights import sha256_of
@@ -20,6 +21,7 @@ from nablagan.training.checkpoint import save_checkpoint
 from nablagan.training.engine import Engine
 from nablagan.training.environment import describe_environment
 from nablagan.training.files import write_json
+from nablagan.training.restore import IMPORT_RECORD
 from nablagan.training.run import FORMAT, AdamSettings, DataSettings, PlayerSettings, Run, TaskSettings, to_json
 from nablagan.types import InputError
 
@@ -58,7 +60,7 @@ def import_run(file: Path, directory: Path) -> dict[str, Any]:
 def _write(directory: Path, architecture: Architecture, generator: nn.Module, record: dict[str, Any]) -> None:
     """The checkpoint last: until then nothing opens the directory as a run with a generator."""
     run = _run(architecture, record["file"])
-    write_json(directory / "import.json", record)
+    write_json(directory / IMPORT_RECORD, record)
     write_json(directory / "config.json", {"format": FORMAT, **to_json(run)})
     write_json(directory / "data.json", _description(record))
     write_json(directory / "environment.json", describe_environment(Engine(torch.device("cpu"))))
@@ -75,9 +77,11 @@ def _description(record: dict[str, Any]) -> dict[str, Any]:
 def _run(architecture: Architecture, name: str) -> Run:
     """The record that opens the generator; there is nothing to be trained with it."""
     sources = {"source_shape": architecture.source_shape}
+    channels = {"paired": True, "source_channels": architecture.source_shape[0]}
+    data = DataSettings(name, architecture.shape[1:], architecture.shape[0], opener=open_pairs, options=channels)
     return Run(
         recipe="imported",
-        data=DataSettings(name, resolution=architecture.shape[1:]),
+        data=data,
         generator=PlayerSettings(architecture.build, {**sources, **architecture.options}),
         discriminator=PlayerSettings(patch.discriminator, {**sources, "size": "base"}),
         loss=losses.least_squares,

@@ -13,6 +13,9 @@ from nablagan.training.run import Run, from_json
 from nablagan.training.sampling import latents, samples
 from nablagan.types import InputError
 
+IMPORT_RECORD = "import.json"
+"""In a run directory: where a generator that was trained elsewhere is from."""
+
 
 def as_begun(run: Run, directory: Path) -> Run:
     """The run, with as many samples held out as the directory's run was begun with, if there is one.
@@ -102,6 +105,11 @@ def _built(run: Run, shape: tuple[int, ...], classes: int, averages: dict[str, T
     forgo_bfloat16(generator)  # it saved time while training; what is kept are float32 weights
     generator.load_state_dict({k.removeprefix(prefix): v for k, v in averages.items() if k.startswith(prefix)})
     return generator.eval().requires_grad_(False)
+
+
+def is_imported(directory: Path) -> bool:
+    """Whether the generator was trained elsewhere: no data, no training and no losses of it are here."""
+    return (directory / IMPORT_RECORD).is_file()
 
 
 def read_config(directory: Path) -> Run:
