@@ -77,7 +77,9 @@ def test_a_run_of_latents_on_data_with_sources_is_sampled_from():
     [
         (("translate", "--split", "dev"), "holds the splits train, val and no dev"),
         (("strided", "--split", "val"), "--split is for"),
-        (("translate", "--evaluate-every", "8"), "nablagan evaluate RUN"),
+        (("translate", "--evaluate-every", "8"), "samples are held out, on which nothing can be judged"),
+        (("translate", "--evaluate-every", "8", "--best", "coverage"), "no best by 'coverage'"),
+        (("translate", "--unpaired", "--evaluate-every", "8", "--best", "l1"), "there are kernel_distance"),
         (("translate", "--update", "pooled"), "beside another one's source"),
         (("translate", "--update", "pooled", "--dry-run"), "beside another one's source"),
         (("translate", "--augment", "color"), "no use for --augment"),

@@ -116,7 +116,7 @@ def test_a_run_without_pairs_is_judged_by_them(directories, opened):
 
 def test_the_command_writes_and_tells(directories, opened, monkeypatch, capsys):
     opened(pairs())
-    monkeypatch.setattr("nablagan.cli.pairs._judge", lambda arguments, device: JUDGE)
+    monkeypatch.setattr("nablagan.evaluation.opening.open_pair_judge", lambda *chosen: JUDGE)
     run = directories / "translation"
     assert main(["evaluate", str(run), "--device", "cpu"]) == 0
     told = capsys.readouterr().out

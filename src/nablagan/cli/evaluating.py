@@ -41,7 +41,7 @@ def add_evaluation_arguments(group: Any) -> None:
     group.add_argument(
         "--best",
         metavar="METRIC",
-        help="by which the best checkpoint is kept (default kernel_distance)",
+        help="by which the best checkpoint is kept (default kernel_distance; with pairs or holes perceptual_distance)",
     )
 
 
@@ -53,17 +53,16 @@ def evaluating_of(
     InputError for a metric that tells no best, and for an extractor that cannot be opened.
     """
     from nablagan.evaluation.names import selectable
+    from nablagan.evaluation.pairs_during import selectable_of_pairs
     from nablagan.training.evaluating import Evaluating
     from nablagan.types import InputError
 
     if arguments.evaluate_every is None:
         refuse_without_evaluations(arguments)
         return None
-    if not run.task.generates:
-        raise InputError(
-            "--evaluate-every is for runs that generate: leave it out and judge this one by `nablagan evaluate RUN`"
-        )
-    predicates, name = selectable(), (arguments.best or BEST).replace("-", "_")
+    predicates = selectable() if run.task.generates else selectable_of_pairs(run, dataset)
+    usual = BEST if run.task.generates else next(iter(predicates))
+    name = (arguments.best or usual).replace("-", "_")
     if name not in predicates:
         near = difflib.get_close_matches(name, predicates, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -89,11 +88,15 @@ def _measure(
     arguments: argparse.Namespace, run: "Run", dataset: "Dataset", here: "Engine", progress: "Progress | None"
 ) -> Any:
     from nablagan.evaluation.during import measure_of
-    from nablagan.evaluation.opening import open_judge
+    from nablagan.evaluation.opening import open_judge, open_pair_judge
+    from nablagan.evaluation.pairs_during import pair_measure_of
 
     chosen = (arguments.evaluate_extractor, arguments.evaluate_weights, choices_of(arguments.evaluate_choose))
+    count = COUNT if arguments.evaluate_count is None else arguments.evaluate_count
+    if not run.task.generates:
+        return pair_measure_of(run, dataset, open_pair_judge(*chosen, here.device), count)
     judge = open_judge(dataset.is_images, *chosen, here.device, arguments.cache, progress)
-    return measure_of(run, dataset, judge, COUNT if arguments.evaluate_count is None else arguments.evaluate_count)
+    return measure_of(run, dataset, judge, count)
 
 
 def _of_the_leader(state: Any) -> dict[str, Any]:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nablagan.cli.options import DEFAULT_EXTRACTOR, choices_of
+from nablagan.cli.options import choices_of
 from nablagan.report.words import WAYS, figure_name, number
 
 if TYPE_CHECKING:
     from nablagan.evaluation.opening import Wish
-    from nablagan.evaluation.pairs import PairJudge
 
 
 def starts_from_images(run: Path) -> bool:
@@ -26,13 +25,15 @@ def evaluate_pairs(run: Path, wish: "Wish", arguments: argparse.Namespace) -> No
     """Judge the run on held-out pairs, with baselines; write RUN/pairs/ and the report (or --out), and tell."""
     from nablagan.cli.display import data_progress
     from nablagan.evaluation.files import write_pairs
+    from nablagan.evaluation.opening import open_pair_judge
     from nablagan.evaluation.pair_run import pairs_of_run
     from nablagan.report import read_run, write_page
     from nablagan.training.engine import engine
     from nablagan.types import InputError
 
     with engine(arguments.device) as here, data_progress(quiet=arguments.json) as progress:
-        found = pairs_of_run(run, wish, _judge(arguments, here.device), here.device, progress)
+        chosen = (arguments.extractor, arguments.weights, choices_of(arguments.choose))
+        found = pairs_of_run(run, wish, open_pair_judge(*chosen, here.device), here.device, progress)
     try:
         files = write_pairs(arguments.out, run, found)
     except OSError as error:
@@ -45,16 +46,6 @@ def evaluate_pairs(run: Path, wish: "Wish", arguments: argparse.Namespace) -> No
     tell_pairs(found.record)
     for path in files:
         print(path)
-
-
-def _judge(arguments: argparse.Namespace, device: Any) -> "PairJudge":
-    """The extractor that was chosen, and EfficientNet's stages."""
-    from nablagan.evaluation.pairs import PairJudge
-    from nablagan.metrics import efficientnet_stages, open_extractor
-
-    choices = choices_of(arguments.choose)
-    extractor = open_extractor(arguments.extractor or DEFAULT_EXTRACTOR, arguments.weights, device, **choices)
-    return PairJudge(extractor, efficientnet_stages(device), device)
 
 
 def tell_pairs(record: Mapping[str, Any]) -> None:

@@ -13,7 +13,9 @@ from nablagan.data.cache import cache_directory
 from nablagan.evaluation.counterparts import counterpart
 from nablagan.evaluation.evaluate import MOST, Real, Role
 from nablagan.evaluation.judges import ImageJudge, Judge, PointJudge
+from nablagan.evaluation.pairs import PairJudge
 from nablagan.evaluation.samples import Progress, Samples, rows_of, samples_of_run, silent
+from nablagan.metrics import efficientnet_stages
 from nablagan.metrics.extractors import open_extractor
 from nablagan.training.restore import read_config, read_json
 from nablagan.training.run import DataSettings
@@ -74,6 +76,16 @@ def open_judge(
     if name or weights or choices:
         raise InputError("extractors see images, and these are points, which are their own features: leave it out")
     return PointJudge()
+
+
+def open_pair_judge(
+    name: str | None = None,
+    weights: Path | None = None,
+    choices: Mapping[str, Any] = MappingProxyType({}),
+    device: torch.device | str = "cpu",
+) -> PairJudge:
+    """What sees outputs and truths: the extractor called `name`, and EfficientNet's stages. InputError as above."""
+    return PairJudge(open_extractor(name or DEFAULT, weights, device, **choices), efficientnet_stages(device), device)
 
 
 def is_run(path: Path) -> bool:

@@ -10,10 +10,9 @@ import torch
 
 from nablagan.baselines.translation import identity
 from nablagan.data import Dataset
-from nablagan.data.masks import Kind, masks, medium, thick, thin
 from nablagan.data.sampler import heldout
 from nablagan.evaluation.counterparts import counterpart
-from nablagan.evaluation.holes import hole_groups
+from nablagan.evaluation.holes import holes_of
 from nablagan.evaluation.nearness import nearness
 from nablagan.evaluation.opening import Wish
 from nablagan.evaluation.outputs import completed_images, translated_images
@@ -33,7 +32,6 @@ ROWS = 12
 """Pairs of the picture."""
 MODEL = "model"
 HELD_OUT_OF_OWN = "held out of the training data"
-KINDS: dict[str, Kind] = {"thin": thin, "medium": medium, "thick": thick}
 
 
 class PairEvaluation(NamedTuple):
@@ -103,7 +101,7 @@ def _translation(
 def _completion(
     translator: Translator, data: HeldOut, own: Dataset | None, judge: PairJudge, seed: int, progress: Progress
 ) -> PairEvaluation:
-    images, holes, groups = _holes(data, seed)
+    images, holes, groups = holes_of(data.samples, data.masks, seed)
     outputs = completed_images(translator, images, holes, translator.latent_size, seed, progress=progress)
     found, missing = completion_baselines(images, holes, None if own is None else own.samples)
     candidates = {MODEL: outputs, **found}
@@ -116,16 +114,6 @@ def _completion(
 def _first(columns: dict[str, np.ndarray], rows: Iterable[int]) -> dict[str, np.ndarray]:
     chosen = list(rows)[:ROWS]
     return {name: images[chosen] for name, images in columns.items()}
-
-
-def _holes(data: HeldOut, seed: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Images, masks uint8 and the names of their groups: the data's own masks, else each image with each kind."""
-    if data.masks is not None:
-        return data.samples, data.masks, hole_groups(data.masks)
-    count, height, width = len(data.samples), *data.samples.shape[2:]
-    drawn = [masks(count, height, width, kind, seed) for kind in KINDS.values()]
-    names = [name for name in KINDS for _ in range(count)]
-    return np.tile(data.samples, (len(KINDS), 1, 1, 1)), np.concatenate(drawn).astype(np.uint8) * 255, names
 
 
 def _nearness(
