@@ -127,6 +127,9 @@ def test_a_table_names_the_files(tmp_path, sides):
     np.testing.assert_array_equal(masked.samples, dataset.samples)
     assert masked.sources is None
     assert open_pairs(tmp_path / "pairs.csv", paired=False).is_paired is False
+    alone = open_masked(tmp_path / "pairs.csv")  # images to be completed with holes that are drawn
+    assert (alone.masks, alone.sources) == (None, None)
+    assert np.array_equal(alone.samples, open_pairs(tmp_path / "pairs.csv").samples)
 
 
 def test_unpaired_domains_have_their_own_counts_and_one_size(tmp_path):
@@ -305,6 +308,9 @@ def test_what_cannot_be_opened_says_why(tmp_path):
     write(tmp_path / "other" / "A", pictures())
     (tmp_path / "other" / "B").mkdir()
     (tmp_path / "other" / "B" / "x.png").write_bytes(encoded(photo()))
+    for folder, name in (("images", "x"), ("masks", "y")):
+        (tmp_path / "apart" / folder).mkdir(parents=True)
+        (tmp_path / "apart" / folder / f"{name}.png").write_bytes(encoded(photo()))
     (tmp_path / "columns.csv").write_text("left,right\na.png,b.png\n")
     (tmp_path / "empty.csv").write_text("source,target\na.png,\n")
     (tmp_path / "gone.csv").write_text("source,target\na.png,b.png\n")
@@ -314,9 +320,11 @@ def test_what_cannot_be_opened_says_why(tmp_path):
     for opener, name, words in (
         (open_pairs, "one", "one has images in A alone; give it A and B"),
         (unpaired, "plain", r"plain has no folders A and B \(or trainA and trainB\)"),
-        (open_pairs, "other", "no name in A is one in B; give pairs equal names, or take them unpaired"),
+        (open_pairs, "other", "have no partner of equal name; give pairs equal names, or .*--unpaired"),
+        (open_masked, "apart", r"2 of 2 files .* without a partner in the other folder .*none is left"),
         (open_pairs, "columns.csv", "has no column source but left, right"),
-        (open_masked, "gone.csv", "has no column mask but source, target"),
+        (open_masked, "gone.csv", r"1 missing \(b.png\); none is left"),
+        (open_masked, "columns.csv", "has no column target but left, right"),
         (open_pairs, "empty.csv", "has no complete row; give source, target"),
         (open_pairs, "gone.csv", r"1 missing \(a.png\); none is left"),
         (open_pairs, "latin.csv", "cannot be read as CSV .*; save it as UTF-8"),

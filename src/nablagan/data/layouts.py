@@ -70,6 +70,18 @@ def of_split(listing: Listing, split: str) -> Listing:
     return replace(listing, files=files, ignored=listing.ignored | {f"not of the split {split}": others})
 
 
+def paired_rows(listing: Listing, folders: tuple[str, str]) -> Rows:
+    """`matched_rows` of sources and samples. InputError where most files have no partner: those are no pairs."""
+    rows = matched_rows(listing, folders)
+    lonely = len(rows.bad.get(NO_PARTNER, ()))
+    if lonely > 2 * len(rows.files):
+        raise InputError(
+            f"{listing.source}: {lonely} files of {folders[0]} and {folders[1]} have no partner of equal name; give "
+            "pairs equal names, or take them as two sets in no order: --unpaired (paired=False)"
+        )
+    return rows
+
+
 def matched_rows(listing: Listing, folders: tuple[str, str], suffix: str = "") -> Rows:
     """Pairs of files whose names below the two folders are equal, whatever their format.
 
@@ -85,11 +97,6 @@ def matched_rows(listing: Listing, folders: tuple[str, str], suffix: str = "") -
         else:
             reason = "of the same name as another" if len(both) > 1 else NO_PARTNER
             bad.setdefault(reason, []).extend(map(printable, both))
-    if not files:
-        raise InputError(
-            f"{listing.source}: no name in {folders[0]} is one in {folders[1]}; "
-            "give pairs equal names, or take them unpaired"
-        )
     return Rows(listing.source, listing.name, tuple(files), listing.read, bad, _ignored(listing, folders))
 
 
