@@ -40,12 +40,12 @@ LARGEST_PATCHES = 3
 
 def translate(facts: Facts, options: Options) -> Run:
     """Our default: `paired` where each sample has its source, else `unpaired`. InputError without any sources."""
-    return paired(facts, options) if facts.paired else unpaired(facts, options)
+    return (paired if facts.paired else unpaired)("translate", facts, options)
 
 
-def paired(facts: Facts, options: Options) -> Run:
+def paired(name: str, facts: Facts, options: Options) -> Run:
     """A run of a U-Net with relativistic loss, R1 + R2 and the difference to the truth (docs/translation.md)."""
-    check_translates(facts, options, "translate")
+    check_translates(facts, options, name)
     weights = {
         "reconstruction": chosen(options.reconstruction, RECONSTRUCTION),
         "feature_matching": chosen(options.feature_matching, FEATURES),
@@ -53,18 +53,18 @@ def paired(facts: Facts, options: Options) -> Run:
     }
     generator = PlayerSettings(net_of(options, unet.generator), nets(facts, options))
     judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": facts.source_shape})
-    return relativistic("translate", facts, options, generator, judge, TaskSettings(translation, weights))
+    return relativistic(name, facts, options, generator, judge, TaskSettings(translation, weights))
 
 
-def unpaired(facts: Facts, options: Options) -> Run:
+def unpaired(name: str, facts: Facts, options: Options) -> Run:
     """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
-    check_translates(facts, options, "translate")
+    check_translates(facts, options, name)
     nets_ = nets(facts, options) | {"net": net_of(options, unet.generator), "keeps": False}
     judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
     players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": 0.0})
-    refuse_choices(options, "of unpaired translation", OF_PAIRS)
-    return relativistic("translate", facts, options, *players, task)
+    refuse_choices(options, f"{name} without pairs", OF_PAIRS)
+    return relativistic(name, facts, options, *players, task)
 
 
 def cut(facts: Facts, options: Options) -> Run:
@@ -83,7 +83,7 @@ def pix2pix(facts: Facts, options: Options) -> Run:
     # Unlike the paper: normalisation is per pixel, a batch has 16 images, noise is a latent or none, not dropout.
     """
     refuse_unpaired(facts, "pix2pix")
-    run = paired(facts, options)
+    run = paired("pix2pix", facts, options)
     weights = run.task.options | {"reconstruction": chosen(options.reconstruction, 100.0)}
     run = published("pix2pix", run, facts, options)
     return replace(run, loss=options.loss or losses.non_saturating, task=TaskSettings(translation, weights))
@@ -94,7 +94,7 @@ def cyclegan(facts: Facts, options: Options) -> Run:
 
     # Unlike the paper: a batch has 16 images; identity is left out where the domains have different channels.
     """
-    run = published("cyclegan", unpaired(facts, options), facts, options)
+    run = published("cyclegan", unpaired("cyclegan", facts, options), facts, options)
     keeps = facts.source_shape is not None and facts.source_shape[0] == facts.shape[0]
     nets_ = run.generator.options | {"normalisation": conditional.instance_norm, "keeps": keeps}
     nets_ |= {"net": net_of(options, resnet.generator)}
@@ -108,7 +108,7 @@ def regression(facts: Facts, options: Options) -> Run:
     """The paired default's generator without an adversary: the absolute difference alone, to compare with."""
     refuse_unpaired(facts, "regression")
     refuse_choices(options, "regression", OF_ADVERSARY)
-    run = paired(facts, options)
+    run = paired("regression", facts, options)
     weights = {"reconstruction": 1.0, "adversarial": 0.0}
     judge = {"size": "tiny", "layers": 1, "source_shape": facts.source_shape}
     return replace(
