@@ -23,7 +23,7 @@ from nablagan.diagnostics.doctor import Advice, Doctor, Evidence, Rule, Sign
 from nablagan.recipes.strided import BY_CLASS
 from nablagan.training import writer
 from nablagan.training.checkpoint import sha256
-from nablagan.training.run import from_json
+from nablagan.training.config import from_json
 
 TINY = ["--size", "tiny", "--batch", "16", "--images", "96", "--no-derivative-check", "--cache"]
 

@@ -9,7 +9,8 @@ from nablagan.optim import Pooled
 from nablagan.players import partial as partial_players
 from nablagan.players import spectral, unet
 from nablagan.recipes import Facts, Options
-from nablagan.training.run import DataSettings, from_json, to_json
+from nablagan.training.config import from_json, to_json
+from nablagan.training.run import DataSettings
 from nablagan.types import InputError
 
 SHAPE, SOURCE = (1, 16, 16), (3, 16, 16)

@@ -11,8 +11,9 @@ from nablagan.data import avatars, masks, open_dataset, open_pairs
 from nablagan.optim import Pooled
 from nablagan.players import fourier, gated, partial, resnet
 from nablagan.recipes import Facts, Options, facts_of
+from nablagan.training.config import from_json, to_json
 from nablagan.training.loop import prepare, sampler_of, steps
-from nablagan.training.run import DataSettings, from_json, to_json
+from nablagan.training.run import DataSettings
 from nablagan.training.translating import load_translator
 from nablagan.types import InputError
 from runs import ALONE, events, go

@@ -6,9 +6,10 @@ import torch
 from nablagan import losses, recipes
 from nablagan.optim import CriticFirst
 from nablagan.recipes import Facts, Options
+from nablagan.training.config import from_json, to_json
 from nablagan.training.engine import engine
 from nablagan.training.loop import prepare
-from nablagan.training.run import DataSettings, from_json, to_json
+from nablagan.training.run import DataSettings
 from nablagan.types import Batch, InputError
 
 RECIPES = {"dcgan": recipes.dcgan, "wgan_gp": recipes.wgan_gp, "hinge_spectral": recipes.hinge_spectral}

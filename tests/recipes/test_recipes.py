@@ -5,9 +5,10 @@ import pytest
 from nablagan import losses, recipes
 from nablagan.optim import Balanced
 from nablagan.recipes import Facts, Options
+from nablagan.training.config import from_json, to_json
 from nablagan.training.engine import engine
 from nablagan.training.loop import prepare
-from nablagan.training.run import DataSettings, from_json, to_json
+from nablagan.training.run import DataSettings
 from nablagan.types import InputError
 
 IMAGE_RECIPES = {"strided": recipes.strided, "r3gan": recipes.r3gan}

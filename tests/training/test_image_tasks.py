@@ -13,9 +13,9 @@ from image_runs import RUNS, completion_run, pairs, pooled_run, translation_run
 from nablagan.data.sampler import Sampler
 from nablagan.report import write_report
 from nablagan.training import showing
+from nablagan.training.config import from_json, to_json
 from nablagan.training.loop import prepare
 from nablagan.training.restore import load_trained
-from nablagan.training.run import from_json, to_json
 from nablagan.training.translating import load_translator
 from nablagan.types import InputError
 from runs import ALONE, BATCH, events, go, images, images_run, stop_at, story, tensor_bytes

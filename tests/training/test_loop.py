@@ -13,8 +13,9 @@ from cases import UPDATES, name_of
 from nablagan import optim, penalties
 from nablagan.optim import constant
 from nablagan.players import mlp
+from nablagan.training.config import from_json, to_json
 from nablagan.training.loop import plain_game, prepare, sampler_of, steps
-from nablagan.training.run import PenaltySettings, PlayerSettings, from_json, to_json
+from nablagan.training.run import PenaltySettings, PlayerSettings
 from nablagan.training.session import Limits, Session
 from nablagan.training.signals import Signals
 from nablagan.types import InputError

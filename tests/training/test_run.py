@@ -12,7 +12,8 @@ import torch
 
 from nablagan import losses, penalties
 from nablagan.optim import Alternating, Simultaneous, constant
-from nablagan.training.run import FORMAT, PenaltySettings, from_json, reference, resolve, to_json
+from nablagan.training.config import FORMAT, from_json, reference, resolve, to_json
+from nablagan.training.run import PenaltySettings
 from nablagan.types import InputError
 from runs import images_run, points_run
 from slopes import net, pair_of

@@ -16,7 +16,7 @@ WARM_UP, TIMED = 2, 6
 
 def show_dry_run(run: "Run", dataset: "Dataset", here: "Engine", as_json: bool) -> None:
     """Print what would be trained. Nothing is written; the steps are made on players that are thrown away."""
-    from nablagan.training.run import to_json
+    from nablagan.training.config import to_json
 
     content = {"run": to_json(run), **measured(run, dataset, here)}
     if not here.leads:

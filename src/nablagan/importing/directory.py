@@ -18,11 +18,12 @@ from nablagan.metrics.extractors.weights import sha256_of
 from nablagan.optim import constant
 from nablagan.players import parameter_count, patch
 from nablagan.training.checkpoint import save_checkpoint
+from nablagan.training.config import FORMAT, to_json
 from nablagan.training.engine import Engine
 from nablagan.training.environment import describe_environment
 from nablagan.training.files import write_json
 from nablagan.training.restore import IMPORT_RECORD
-from nablagan.training.run import FORMAT, AdamSettings, DataSettings, PlayerSettings, Run, TaskSettings, to_json
+from nablagan.training.run import AdamSettings, DataSettings, PlayerSettings, Run, TaskSettings
 from nablagan.types import InputError
 
 ADAM = AdamSettings(constant(2e-4), constant(0.999), beta1=0.5)

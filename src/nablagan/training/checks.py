@@ -12,9 +12,10 @@ from nablagan.data.dataset import Dataset
 from nablagan.losses import relativistic_average
 from nablagan.optim import Pooled
 from nablagan.tasks import completion, translation
+from nablagan.training.config import from_json, to_json
 from nablagan.training.engine import Engine
 from nablagan.training.restore import read_json
-from nablagan.training.run import Run, from_json, to_json
+from nablagan.training.run import Run
 from nablagan.types import InputError
 
 MAY_CHANGE = (

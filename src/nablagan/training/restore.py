@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from nablagan.players.precision import forgo_bfloat16
 from nablagan.training.checkpoint import Checkpoint, load_checkpoint, load_newest
-from nablagan.training.run import Run, from_json
+from nablagan.training.config import from_json
+from nablagan.training.run import Run
 from nablagan.training.sampling import latents, samples
 from nablagan.types import InputError
 

@@ -14,12 +14,12 @@ from nablagan.training import sampling, showing
 from nablagan.training.best import best_name
 from nablagan.training.checkpoint import Checkpoint, keep_newest, save_checkpoint
 from nablagan.training.circumstances import circumstances
+from nablagan.training.config import FORMAT, to_json
 from nablagan.training.engine import Engine
 from nablagan.training.environment import describe_environment
 from nablagan.training.events import EventLog, Listener, read_events
 from nablagan.training.files import locked, write_json, write_picture
 from nablagan.training.loop import Diverged, State
-from nablagan.training.run import FORMAT, to_json
 from nablagan.training.tick import Tick, schedule_values
 from nablagan.types import InputError
 
