@@ -32,7 +32,9 @@ BATCH_SIZE = 16
 RATE, LEFT = 2e-3, 0.1
 """Of both players at the start, and the part of it that is left at the end."""
 RECONSTRUCTION, FEATURES, DIVERSITY = 100.0, 0.0, 1.0
-CYCLE, CONTRAST = 10.0, 1.0
+CYCLE, CONTRAST = 2.0, 1.0
+LAZY = 4
+"""Without pairs: steps between those with R1 and R2 (docs/log.md)."""
 PROBE_STEPS, AUDIT_STEPS = 80, 400
 LARGEST_PATCHES = 3
 """Halvings of the discriminator, at most: patches of 70 pixels."""
@@ -64,7 +66,7 @@ def unpaired(name: str, facts: Facts, options: Options) -> Run:
     players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": 0.0})
     refuse_choices(options, f"{name} without pairs", OF_PAIRS)
-    return relativistic(name, facts, options, *players, task)
+    return relativistic(name, facts, options, *players, task, LAZY)
 
 
 def cut(facts: Facts, options: Options) -> Run:
@@ -127,6 +129,7 @@ def relativistic(
     generator: PlayerSettings,
     discriminator: PlayerSettings,
     task: TaskSettings,
+    penalty_every: int = 1,
 ) -> Run:
     """What our defaults share: loss, penalties, optimisers, intervals."""
     refuse_choices(options, name, OF_LATENTS)
@@ -142,7 +145,7 @@ def relativistic(
         loss=options.loss or losses.relativistic,
         generator_adam=adam,
         discriminator_adam=adam,
-        penalties=gradient_penalties(options, shared, gamma_of(facts), lambda start: constant(start)),
+        penalties=gradient_penalties(options, shared, gamma_of(facts), constant, penalty_every),
         task=task,
         **shared,
     )
