@@ -34,7 +34,9 @@ RATE, LEFT = 2e-3, 0.1
 RECONSTRUCTION, FEATURES, DIVERSITY = 100.0, 0.0, 1.0
 CYCLE, CONTRAST = 2.0, 1.0
 LAZY = 4
-"""Without pairs: steps between those with R1 and R2 (docs/log.md)."""
+"""Steps between those with R1 and R2: in the same time more images are seen (docs/log.md)."""
+MANY_PIXELS = 32 * 32
+"""Without pairs a step has four nets to move: on a CPU they are tiny for images of more pixels (docs/log.md)."""
 PROBE_STEPS, AUDIT_STEPS = 80, 400
 LARGEST_PATCHES = 3
 """Halvings of the discriminator, at most: patches of 70 pixels."""
@@ -61,12 +63,14 @@ def paired(name: str, facts: Facts, options: Options) -> Run:
 def unpaired(name: str, facts: Facts, options: Options) -> Run:
     """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
     check_translates(facts, options, name)
+    if facts.device == "cpu" and facts.pixels > MANY_PIXELS:
+        options = replace(options, size=options.size or "tiny")
     nets_ = nets(facts, options) | {"net": net_of(options, unet.generator), "keeps": False}
     judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
     players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": 0.0})
     refuse_choices(options, f"{name} without pairs", OF_PAIRS)
-    return relativistic(name, facts, options, *players, task, LAZY)
+    return relativistic(name, facts, options, *players, task)
 
 
 def cut(facts: Facts, options: Options) -> Run:
@@ -129,7 +133,6 @@ def relativistic(
     generator: PlayerSettings,
     discriminator: PlayerSettings,
     task: TaskSettings,
-    penalty_every: int = 1,
 ) -> Run:
     """What our defaults share: loss, penalties, optimisers, intervals."""
     refuse_choices(options, name, OF_LATENTS)
@@ -145,7 +148,7 @@ def relativistic(
         loss=options.loss or losses.relativistic,
         generator_adam=adam,
         discriminator_adam=adam,
-        penalties=gradient_penalties(options, shared, gamma_of(facts), constant, penalty_every),
+        penalties=gradient_penalties(options, shared, gamma_of(facts), constant, LAZY),
         task=task,
         **shared,
     )
