@@ -7,8 +7,9 @@
 
 Each cell is `nablagan train` and `nablagan evaluate` in a process of its own, below DIR; a cell that is there is not
 made again, so an interrupted table goes on. The number of images is what the first steps promise for the seconds, so
-that schedules end with the run; the seconds that it took stand in the table. Fashion-MNIST is looked for at
---fashion. Values are means over seeds, with the hull of the seeds' 95 % intervals in brackets.
+that schedules end with the run; the seconds that it took stand in the table. --picture FILE.png
+shows held-out items of each problem (seed 0): what was given, each method's output, the truth. Fashion-MNIST is looked
+for at --fashion. Values are means over seeds, with the hull of the seeds' 95 % intervals in brackets.
 """
 
 import argparse
@@ -20,6 +21,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import Image
+
+GAP = 2
+"""Pixels between the cells of an evaluation's picture."""
 FIGURES = {"l1": "L1", "psnr": "PSNR", "ssim": "SSIM", "perceptual_distance": "perceptual", "kernel_distance": "kernel"}
 GROUPS = "thin", "medium", "thick"
 
@@ -149,6 +154,46 @@ def nearness_lines(cells: dict[str, list[Cell]]) -> list[str]:
     return lines
 
 
+def columns_of(place: Path, count: int) -> list[Image.Image]:
+    """The columns of the picture that an evaluation of `count` candidates has left in a run, each as a row."""
+    (path,) = (place / "pairs").glob("*.png")
+    picture = Image.open(path).convert("RGB")
+    side = (picture.width - GAP) // count - GAP
+    rows = (picture.height - GAP) // (side + GAP)
+
+    def row(column: int) -> Image.Image:
+        made = Image.new("RGB", (rows * (side + GAP), side))
+        for item in range(rows):
+            left, top = GAP + column * (side + GAP), GAP + item * (side + GAP)
+            made.paste(picture.crop((left, top, left + side, top + side)), (item * (side + GAP), 0))
+        return made
+
+    return [row(column) for column in range(count)]
+
+
+def shown(found: dict[str, Path], completes: bool) -> list[Image.Image]:
+    """Rows of a problem: given, the output of each method, the truth."""
+    rows: list[Image.Image] = []
+    given = truth = None
+    for place in found.values():
+        names = list(json.loads((place / "cell.json").read_text())["record"]["figures"])
+        names = ["given", *names, "truth"] if completes else [*names, "truth"]
+        columns = dict(zip(names, columns_of(place, len(names)), strict=True))
+        given, truth = columns.get("given" if completes else "identity"), columns["truth"]
+        rows.append(columns["model"])
+    return [row for row in (given, *rows, truth) if row is not None]
+
+
+def below_each_other(rows: list[Image.Image]) -> Image.Image:
+    """One picture of rows."""
+    made = Image.new("RGB", (max(row.width for row in rows), sum(row.height + GAP for row in rows)), "white")
+    top = 0
+    for row in rows:
+        made.paste(row, (0, top))
+        top += row.height + GAP
+    return made
+
+
 def main() -> None:
     """Make what is missing of a table, and print it as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -161,31 +206,32 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="held-out pairs (of completion, images a kind of hole)")
     parser.add_argument("--only", help="problems, comma-separated")
     parser.add_argument("--methods", help="comma-separated")
+    parser.add_argument("--picture", type=Path, help="PNG to write")
     parser.add_argument("--fashion", default="/usr/share/datasets/fashion-mnist")
     arguments = parser.parse_args()
     table = tables(arguments.fashion)[arguments.table]
     chosen = arguments.only.split(",") if arguments.only else list(table.problems)
     methods = arguments.methods.split(",") if arguments.methods else list(table.methods)
+    rows: list[Image.Image] = []
+
+    def place(name: str, method: str, seed: int) -> Path:
+        return arguments.out / f"{name}-{method}{'-unpaired' * (arguments.table == 'unpaired')}-seed{seed}"
+
     for name in chosen:
+        problem, seeds = table.problems[name], range(arguments.seeds)
         cells = {
-            method: [
-                cell(
-                    arguments.out / f"{name}-{method}{'-unpaired' * (arguments.table == 'unpaired')}-seed{seed}",
-                    table.methods[method],
-                    table.problems[name],
-                    seed,
-                    arguments,
-                )
-                for seed in range(arguments.seeds)
-            ]
+            method: [cell(place(name, method, k), table.methods[method], problem, k, arguments) for k in seeds]
             for method in methods
         }
+        rows += shown({method: place(name, method, 0) for method in methods}, arguments.table == "completion")
         groups = GROUPS if arguments.table == "completion" else ("",)
         for group in groups:
             title = f"{name}, {group} holes" if group else name
             print("\n".join(["", f"### {title}", *lines_of(cells, group)]), flush=True)
         if arguments.table == "unpaired":
             print("\n".join(nearness_lines(cells)), flush=True)
+    if arguments.picture:
+        below_each_other(rows).save(arguments.picture)
 
 
 if __name__ == "__main__":

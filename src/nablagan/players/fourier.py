@@ -5,7 +5,7 @@ in each forward pass: a network exports to formats without transforms, its deriv
 products, and nothing is kept. For h x w it takes O(h w (h + w)) operations.
 
 # Unlike the papers: normalisation couples no samples and is left out between the transforms, where it would flatten the
-# spectrum; ReLUs are leaky; outputs are linear.
+# spectrum; ReLUs are leaky; outputs are linear unless bounded.
 """
 
 import math

@@ -1,7 +1,7 @@
 """A U-Net of gated convolutions, for completion with any mask (Yu et al. 2019, equation 2).
 
 # Unlike the paper: one network instead of a coarse and a fine one, without the latter's attention; normalisation is per
-# sample, and outputs are linear.
+# sample, and outputs are linear unless bounded.
 """
 
 from collections.abc import Sequence

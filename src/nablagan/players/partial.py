@@ -3,7 +3,7 @@
 The source's last channel is the mask: 1 where pixels are missing (0.5 and above counts as 1), 0 where they are known.
 A place is known after a layer when any place below its kernel was, so the holes shrink from layer to layer.
 
-# Unlike the paper: normalisation is per sample, every ReLU is leaky, and outputs are linear.
+# Unlike the paper: normalisation is per sample, every ReLU is leaky, and outputs are linear unless bounded.
 """
 
 from collections.abc import Sequence

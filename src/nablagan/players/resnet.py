@@ -1,7 +1,7 @@
 """A residual generator from a source to an image (Johnson et al. 2016; Zhu et al. 2017, section 7.1).
 
 # Unlike the papers: normalisation couples no samples, upsampling repeats pixels before a 3x3 convolution, borders are
-# padded with zeros, and outputs are linear.
+# padded with zeros, and outputs are linear unless bounded.
 """
 
 from collections.abc import Callable, Sequence

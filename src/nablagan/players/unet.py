@@ -1,7 +1,7 @@
 """A U-Net from a source to an image (Ronneberger et al. 2015; Isola et al. 2017, section 3.2.1).
 
 # Unlike the papers: normalisation couples no samples, upsampling repeats pixels before a 3x3 convolution, there is no
-# dropout (a latent makes outputs differ), and outputs are linear.
+# dropout (a latent makes outputs differ), and outputs are linear unless `output` bounds them.
 """
 
 from collections.abc import Callable, Sequence
