@@ -302,6 +302,15 @@ def test_generation_still_takes_the_folders_for_classes(tmp_path, sides):
     assert dataset.sources is None
 
 
+def test_files_without_a_partner_may_be_left_out(tmp_path):
+    sides = pictures(), pictures(count=4 * COUNT)
+    for folder, images in zip("AB", sides, strict=True):
+        write(tmp_path / folder, images)
+    with pytest.raises(InputError, match=r"have no partner of equal name.*--unpaired.*--limit-bad"):
+        open_pairs(tmp_path)
+    assert len(open_pairs(tmp_path, limit_bad=1)) == COUNT
+
+
 def test_what_cannot_be_opened_says_why(tmp_path):
     write(tmp_path / "one" / "A", pictures())
     write(tmp_path / "plain", pictures())
@@ -312,6 +321,7 @@ def test_what_cannot_be_opened_says_why(tmp_path):
         (tmp_path / "apart" / folder).mkdir(parents=True)
         (tmp_path / "apart" / folder / f"{name}.png").write_bytes(encoded(photo()))
     (tmp_path / "columns.csv").write_text("left,right\na.png,b.png\n")
+    (tmp_path / "misspelt.csv").write_text("image,masks\na.png,b.png\n")
     (tmp_path / "empty.csv").write_text("source,target\na.png,\n")
     (tmp_path / "gone.csv").write_text("source,target\na.png,b.png\n")
     (tmp_path / "latin.csv").write_bytes("source,target\né,b\n".encode("latin-1"))
@@ -320,11 +330,12 @@ def test_what_cannot_be_opened_says_why(tmp_path):
     for opener, name, words in (
         (open_pairs, "one", "one has images in A alone; give it A and B"),
         (unpaired, "plain", r"plain has no folders A and B \(or trainA and trainB\)"),
-        (open_pairs, "other", "have no partner of equal name; give pairs equal names, or .*--unpaired"),
+        (open_pairs, "other", "have no partner of equal name; give pairs equal names, .*--unpaired"),
         (open_masked, "apart", r"2 of 2 files .* without a partner in the other folder .*none is left"),
         (open_pairs, "columns.csv", "has no column source but left, right"),
         (open_masked, "gone.csv", r"1 missing \(b.png\); none is left"),
         (open_masked, "columns.csv", "has no column target but left, right"),
+        (open_masked, "misspelt.csv", "has no column mask but image, masks"),
         (open_pairs, "empty.csv", "has no complete row; give source, target"),
         (open_pairs, "gone.csv", r"1 missing \(a.png\); none is left"),
         (open_pairs, "latin.csv", "cannot be read as CSV .*; save it as UTF-8"),

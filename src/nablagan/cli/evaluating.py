@@ -89,11 +89,12 @@ def _measure(
 ) -> Any:
     from nablagan.evaluation.during import measure_of
     from nablagan.evaluation.opening import open_judge, open_pair_judge
-    from nablagan.evaluation.pairs_during import pair_measure_of
+    from nablagan.evaluation.pairs_during import check_judged, pair_measure_of
 
     chosen = (arguments.evaluate_extractor, arguments.evaluate_weights, choices_of(arguments.evaluate_choose))
     count = COUNT if arguments.evaluate_count is None else arguments.evaluate_count
     if not run.task.generates:
+        check_judged(run, dataset, count)  # before anything is opened for it
         return pair_measure_of(run, dataset, open_pair_judge(*chosen, here.device), count)
     judge = open_judge(dataset.is_images, *chosen, here.device, arguments.cache, progress)
     return measure_of(run, dataset, judge, count)

@@ -70,14 +70,18 @@ def of_split(listing: Listing, split: str) -> Listing:
     return replace(listing, files=files, ignored=listing.ignored | {f"not of the split {split}": others})
 
 
-def paired_rows(listing: Listing, folders: tuple[str, str]) -> Rows:
-    """`matched_rows` of sources and samples. InputError where most files have no partner: those are no pairs."""
+def paired_rows(listing: Listing, folders: tuple[str, str], limit_bad: float) -> Rows:
+    """`matched_rows` of sources and samples.
+
+    InputError where no file has a partner, or more lack one than are in pairs and than the limit allows.
+    """
     rows = matched_rows(listing, folders)
-    lonely = len(rows.bad.get(NO_PARTNER, ()))
-    if lonely > 2 * len(rows.files):
+    lonely, matched = len(rows.bad.get(NO_PARTNER, ())), 2 * len(rows.files)
+    if not matched or (lonely > matched and lonely > limit_bad * (lonely + len(rows.files))):
         raise InputError(
             f"{listing.source}: {lonely} files of {folders[0]} and {folders[1]} have no partner of equal name; give "
-            "pairs equal names, or take them as two sets in no order: --unpaired (paired=False)"
+            "pairs equal names, take them as two sets in no order with --unpaired (paired=False), or leave the files "
+            "without one out with --limit-bad 1"
         )
     return rows
 
@@ -140,9 +144,14 @@ def table_rows(path: Path, columns: tuple[tuple[str, ...], ...]) -> Rows:
 
 def has_column(path: Path, name: str) -> bool:
     """Whether the first line of a CSV file names a column."""
+    return name in column_names(path)
+
+
+def column_names(path: Path) -> list[str]:
+    """What the first line of a CSV file names, in lower case. InputError for what is no CSV."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            return name in [cell.strip().lower() for cell in next(csv.reader(stream), [])]
+            return [cell.strip().lower() for cell in next(csv.reader(stream), [])]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV ({error}); save it as UTF-8 text") from error
 

@@ -74,7 +74,7 @@ def open_pairs(
         if folders is None:
             return _paired(opened(layouts.side_by_side_rows(files), asked))
         if paired:
-            return _paired(opened(layouts.paired_rows(files, folders), asked))
+            return _paired(opened(layouts.paired_rows(files, folders, limit_bad), asked))
         return _domains(files, folders, asked, opened)
 
 
@@ -93,8 +93,8 @@ def open_masked(
     It brings masks as a folder or zip with the folders images and masks (of several splits that of `split`), where a
     mask has its image's name, perhaps followed by _mask, or as a .csv file with the columns image (or target) and mask.
     White is missing; a mask of another size than its image is bad. Masks are made smaller with their images, and a
-    pixel is missing where more than half of it was. Of a .csv file without masks the images are read; anything else is
-    opened by `open_dataset`. Raises InputError.
+    pixel is missing where more than half of it was. Of a .csv file without any column of masks the images are read;
+    anything else is opened by `open_dataset`. Raises InputError.
     """
     request, directory = free_request(resolution, channels, fit), cache_directory(cache)
     checked_limit(limit_bad)
@@ -103,7 +103,7 @@ def open_masked(
         return open_dataset(spec, resolution, channels, fit, cache, limit_bad, progress)
     path = existing(os.fspath(spec))
     if path.suffix.lower() == ".csv":
-        if not layouts.has_column(path, "mask"):
+        if not any("mask" in name or "hole" in name for name in layouts.column_names(path)):
             rows = layouts.table_rows(path, (layouts.SAMPLE_COLUMNS,))
             alone = open_rows(rows, parts[1:], request, directory, limit_bad, progress)
             return _dataset(alone.parts[0], alone)

@@ -20,6 +20,7 @@ from nablagan.evaluation.pair_baselines import completion_baselines, translation
 from nablagan.evaluation.pairs import PairJudge, pair_record
 from nablagan.evaluation.samples import Progress, silent
 from nablagan.metrics.perceptual import perceptual_distances
+from nablagan.training.events import read_events
 from nablagan.training.opening import open_data
 from nablagan.training.restore import Trained, is_imported, load_trained
 from nablagan.training.run import Run
@@ -32,6 +33,7 @@ ROWS = 12
 """Pairs of the picture."""
 MODEL = "model"
 HELD_OUT_OF_OWN = "held out of the training data"
+SEEN_BY_THE_CHOICE = ", by which its best checkpoint was chosen"
 
 
 class PairEvaluation(NamedTuple):
@@ -71,6 +73,7 @@ def pairs_of_run(
     own = _own(trained.run, is_imported(run), wish, progress)
     data = _held_out(trained, own, wish, progress)
     if own is not None and data.role == HELD_OUT_OF_OWN:
+        data = data._replace(role=_told_honestly(run))
         own = _without(own, heldout(len(own), trained.run.seed, trained.run.holdout))
     data = _chosen(data, wish)
     _check(data, translator)
@@ -156,15 +159,21 @@ def _held_out(trained: Trained, own: Dataset | None, wish: Wish, progress: Progr
     source = wish.against or counterpart(run.data.source)
     if source:
         dataset = open_data(replace(settings, source=source), wish.cache, progress)
-        return _rows(dataset, np.arange(len(dataset)), "given" if wish.against else "held out")
+        return held_out_rows(dataset, np.arange(len(dataset)), "given" if wish.against else "held out")
     if paired and (Path(run.data.source).expanduser() / "testA").is_dir():
         settings = replace(settings, options=settings.options | {"split": "test"})
         dataset = open_data(settings, wish.cache, progress)
-        return _rows(dataset, np.arange(len(dataset)), "held out, testA and testB")
+        return held_out_rows(dataset, np.arange(len(dataset)), "held out, testA and testB")
     rows = heldout(0 if own is None else len(own), run.seed, run.holdout)
     if own is None or len(rows) < 3 or not own.is_paired:
         raise InputError(f"no held-out data are known for {run.data.source}: name some, --against DATA")
-    return _rows(own, rows, HELD_OUT_OF_OWN)
+    return held_out_rows(own, rows, HELD_OUT_OF_OWN)
+
+
+def _told_honestly(run: Path) -> str:
+    """The role of the held-out samples: evaluations while training have looked at them to name the best checkpoint."""
+    looked = any(event["kind"] == "evaluation" for event in read_events(run / "events.jsonl"))
+    return HELD_OUT_OF_OWN + (SEEN_BY_THE_CHOICE if looked else "")
 
 
 def _without(dataset: Dataset, rows: np.ndarray) -> Dataset:
@@ -174,7 +183,8 @@ def _without(dataset: Dataset, rows: np.ndarray) -> Dataset:
     return replace(dataset, samples=np.asarray(dataset.samples)[kept], labels=None, sources=sources, masks=None)
 
 
-def _rows(dataset: Dataset, rows: np.ndarray, role: str) -> HeldOut:
+def held_out_rows(dataset: Dataset, rows: np.ndarray, role: str) -> HeldOut:
+    """These rows of a data set, with their sources where it is paired and with masks where each has its own."""
     paired = dataset.sources is not None and dataset.is_paired
     beside = dataset.masks is not None and len(dataset.masks) == len(dataset)
     return HeldOut(

@@ -1,7 +1,7 @@
 """Outputs against the true images that belong to them: figures of each pair, and the kernel distance of both sets."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -67,9 +67,17 @@ def pair_figures(
     below 11 pixels a side, the distances without their networks. Intervals are of the mean over images. Raises
     InputError for arrays that do not fit together.
     """
+    return figures_against(targets, judge, masks)(outputs)
+
+
+def figures_against(
+    targets: np.ndarray, judge: PairJudge = PairJudge(), masks: np.ndarray | None = None
+) -> Callable[[np.ndarray], dict[str, Estimate]]:
+    """`pair_figures` as a function of the outputs alone: what the judge sees of the targets is taken once."""
     truth = _features(targets, judge)
     unit = _unit(truth, judge)
-    return _estimates(measured(outputs, targets, judge, masks, unit), _scaled(truth, unit), np.arange(len(targets)))
+    scaled, rows = _scaled(truth, unit), np.arange(len(targets))
+    return lambda outputs: _estimates(measured(outputs, targets, judge, masks, unit), scaled, rows)
 
 
 def pair_record(

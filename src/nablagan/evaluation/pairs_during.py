@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from nablagan.data import Dataset
-from nablagan.data.sampler import heldout, seeded
+from nablagan.data.sampler import Sampler, heldout, seeded
 from nablagan.evaluation.holes import holes_of
 from nablagan.evaluation.names import PREDICATES
 from nablagan.evaluation.outputs import completed_images, translated_images
-from nablagan.evaluation.pairs import BETTER, PairJudge, pair_figures
+from nablagan.evaluation.pair_run import HELD_OUT_OF_OWN, held_out_rows
+from nablagan.evaluation.pairs import BETTER, PairJudge, figures_against
 from nablagan.metrics.features import deviation, features_of
 from nablagan.metrics.intervals import Estimate
 from nablagan.metrics.kernel import kernel_estimate
+from nablagan.metrics.pairs import WINDOW
 from nablagan.training.loop import State
 from nablagan.training.restore import Trained
 from nablagan.training.run import Run
@@ -27,13 +29,33 @@ LEAST = 3
 """Items that an interval needs."""
 OF_SETS = "kernel_distance"
 """The one figure for which nobody needs to know what belongs to what."""
-Figures = Callable[[Translator], Mapping[str, Estimate]]
+
+
+class Judging(NamedTuple):
+    """What is judged, and how."""
+
+    figures: Callable[[Translator], Mapping[str, Estimate]]
+    count: int
+    role: str
 
 
 def selectable_of_pairs(run: Run, dataset: Dataset) -> dict[str, Callable[[float, float], bool]]:
     """The figures that a best checkpoint may be told by, the default first, each with `better(first, second)`."""
-    names = ("perceptual_distance", *BETTER) if _has_truth(run, dataset) else (OF_SETS,)
-    return {name: PREDICATES[BETTER[name]] for name in names}
+    names = ["perceptual_distance", *BETTER] if _has_truth(run, dataset) else [OF_SETS]
+    seen = [name for name in names if name != "ssim" or min(dataset.shape[1:]) >= WINDOW]
+    return {name: PREDICATES[BETTER[name]] for name in seen}
+
+
+def check_judged(run: Run, dataset: Dataset, count: int) -> None:
+    """Raise InputError where `pair_measure_of` would find too few items to judge."""
+    if count < LEAST:
+        raise InputError(f"an evaluation of {count} samples tells nothing: give at least {LEAST}, better all held out")
+    held = len(heldout(len(dataset), run.seed, run.holdout))
+    if _has_truth(run, dataset) and held < LEAST:
+        raise InputError(
+            f"{held} samples are held out, on which nothing can be judged while training: leave --evaluate-every out, "
+            "or give more data"
+        )
 
 
 def pair_measure_of(run: Run, dataset: Dataset, judge: PairJudge, count: int) -> Callable[[State], dict[str, Any]]:
@@ -41,16 +63,19 @@ def pair_measure_of(run: Run, dataset: Dataset, judge: PairJudge, count: int) ->
 
     Of pairs, and of images to complete (with a thin, a medium and a thick hole each, or their own masks), up to `count`
     of those that the run holds out: `pair_figures`. Of two sets in no order the kernel distance alone, of the outputs
-    of `count` training sources and as many training targets. Nothing is drawn anew from one moment to the next.
-    InputError where fewer than 3 are held out, and for two sets without an extractor.
+    of `count` training sources and as many training targets. Nothing is drawn anew from one moment to the next, and the
+    global generator of torch is left as it was. InputError of `check_judged`, and for two sets without an extractor.
     """
-    figures, about = (_of_truths if _has_truth(run, dataset) else _of_sets)(run, dataset, judge, count)
-    protocol = {"seed": run.seed, **judge.protocol, "against": about}
+    check_judged(run, dataset, count)
+    with torch.random.fork_rng(devices=[]):
+        judging = (_of_truths if _has_truth(run, dataset) else _of_sets)(run, dataset, judge, count)
+    against = {"name": dataset.name, "role": judging.role, "fingerprint": dataset.fingerprint}
+    protocol = {"count": judging.count, "seed": run.seed, **judge.protocol, "against": against}
 
     def measure(state: State) -> dict[str, Any]:
-        player: Any = state.averages.players[run.ema_half_lives[0]]
+        player: Any = state.averages.players[state.run.ema_half_lives[0]]
         with torch.random.fork_rng(devices=[]):
-            found = figures(_translator(run, player, dataset))
+            found = judging.figures(_translator(run, player, dataset))
         return {
             "measures": {name: each.value for name, each in found.items()},
             "intervals": {name: [each.low, each.high] for name, each in found.items()},
@@ -65,33 +90,31 @@ def _has_truth(run: Run, dataset: Dataset) -> bool:
     return run.masks is not None or dataset.is_paired
 
 
-def _of_truths(run: Run, dataset: Dataset, judge: PairJudge, count: int) -> tuple[Figures, dict[str, Any]]:
+def _of_truths(run: Run, dataset: Dataset, judge: PairJudge, count: int) -> Judging:
     rows = heldout(len(dataset), run.seed, run.holdout)[:count]
-    if len(rows) < LEAST:
-        raise InputError(
-            f"{len(rows)} samples are held out, on which nothing can be judged while training: leave --evaluate-every "
-            "out, or give more data"
-        )
-    about = {"name": dataset.name, "role": "held out of the training data", "count": len(rows)}
-    targets = np.asarray(dataset.samples)[rows]
+    data = held_out_rows(dataset, rows, HELD_OUT_OF_OWN)
     if run.masks is None:
-        sources = np.asarray(dataset.sources)[rows]
-        return lambda net: pair_figures(_translated(net, sources, run), targets, judge), about
-    own = dataset.masks is not None and len(dataset.masks) == len(dataset)
-    images, holes, _ = holes_of(targets, np.asarray(dataset.masks)[rows] if own else None, run.seed)
+        sources, figures = data.sources, figures_against(data.samples, judge)
+        assert sources is not None
+        return Judging(lambda net: figures(_translated(net, sources, run)), len(rows), data.role)
+    images, holes, _ = holes_of(data.samples, data.masks, run.seed)
+    of_completed = figures_against(images, judge, holes)
 
     def completed(net: Translator) -> Mapping[str, Estimate]:
-        return pair_figures(completed_images(net, images, holes, net.latent_size, run.seed), images, judge, holes)
+        return of_completed(completed_images(net, images, holes, net.latent_size, run.seed))
 
-    return completed, about
+    return Judging(completed, len(rows), data.role)
 
 
-def _of_sets(run: Run, dataset: Dataset, judge: PairJudge, count: int) -> tuple[Figures, dict[str, Any]]:
+def _of_sets(run: Run, dataset: Dataset, judge: PairJudge, count: int) -> Judging:
+    """Sources and targets are chosen independently, lest they be counterparts, among those that are trained on."""
     extractor, device = judge.extractor, judge.device
     if extractor is None or dataset.sources is None:
         raise InputError("two sets in no order are judged by what an extractor sees: name one")
-    count = min(count, len(dataset.sources), len(dataset))
-    sources, targets = (_some(rows, count, run.seed) for rows in (dataset.sources, dataset.samples))
+    trained = Sampler(dataset, 1, 1, run.seed, holdout=run.holdout)
+    count = min(count, len(trained.source_members), len(trained.members))
+    sources = _some(dataset.sources, trained.source_members, count, run.seed, 1)
+    targets = _some(dataset.samples, trained.members, count, run.seed, 2)
     truth = features_of(extractor, targets, device=device)
     unit = deviation(truth) if extractor.standardised else 1.0
 
@@ -99,12 +122,12 @@ def _of_sets(run: Run, dataset: Dataset, judge: PairJudge, count: int) -> tuple[
         made = features_of(extractor, _translated(net, sources, run), device=device)
         return {OF_SETS: kernel_estimate(made / unit, truth / unit)}
 
-    return distance, {"name": dataset.name, "role": "the training data", "count": count}
+    return Judging(distance, count, "the training data")
 
 
-def _some(rows: Any, count: int, seed: int) -> np.ndarray:
-    order = torch.randperm(len(rows), generator=seeded(seed, "evaluation")).numpy()
-    return np.asarray(rows)[np.sort(order[:count])]
+def _some(images: Any, members: np.ndarray, count: int, seed: int, draw: int) -> np.ndarray:
+    order = torch.randperm(len(members), generator=seeded(seed, "evaluation", draw)).numpy()
+    return np.asarray(images)[np.sort(members[order[:count]])]
 
 
 def _translated(net: Translator, sources: np.ndarray, run: Run) -> np.ndarray:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from nablagan.players import layers
+from nablagan.players.layers import bounded as bounded
+from nablagan.players.layers import unbounded as unbounded
 from nablagan.players.precision import Staged
 from nablagan.types import InputError
 

@@ -44,7 +44,11 @@ LARGEST_PATCHES = 3
 
 def translate(facts: Facts, options: Options) -> Run:
     """Our default: `paired` where each sample has its source, else `unpaired`. InputError without any sources."""
-    return (paired if facts.paired else unpaired)("translate", facts, options)
+    if facts.paired:
+        return paired("translate", facts, options)
+    if facts.device == "cpu" and facts.pixels > MANY_PIXELS:
+        options = replace(options, size=options.size or "tiny")
+    return unpaired("translate", facts, options)
 
 
 def paired(name: str, facts: Facts, options: Options) -> Run:
@@ -63,8 +67,6 @@ def paired(name: str, facts: Facts, options: Options) -> Run:
 def unpaired(name: str, facts: Facts, options: Options) -> Run:
     """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
     check_translates(facts, options, name)
-    if facts.device == "cpu" and facts.pixels > MANY_PIXELS:
-        options = replace(options, size=options.size or "tiny")
     nets_ = nets(facts, options) | {"net": net_of(options, unet.generator), "keeps": False}
     judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
     players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)

@@ -84,20 +84,25 @@ def _best(events: list[Event], name: str) -> tuple[float, float] | None:
     return None
 
 
+def _seen_by(event: Event, name: str) -> str:
+    """The network behind the measure; nothing for what is read off the pixels."""
+    network = {"l1": None, "psnr": None, "ssim": None, "perceptual_distance": "stages"}.get(name, "extractor")
+    found = at(event, "protocol", network, "name") if network else None
+    return "" if found is None else f"{text(found)} features, "
+
+
 def _course_words(record: RunRecord, events: list[Event], name: str, best: tuple[float, float] | None) -> str:
     count = at(events[-1], "protocol", "count")
-    extractor, against = (
-        at(events[-1], "protocol", "extractor", "name"),
-        at(events[-1], "protocol", "against", "name"),
-    )
+    against = at(events[-1], "protocol", "against", "name")
     sides = f"{full_count(count)} samples a side, " if is_finite(count) else ""
+    sides += _seen_by(events[-1], name)
     kept = f" The diamond is the checkpoint that is kept as best, {number(best[1])}." if best else ""
     reading = (
         "Moments whose intervals overlap cannot be told apart, and the best of many is partly luck: judge it anew, on "
-        "held-out data."
+        "data that the choice has not seen."
     )
     cost = f"{_cost(record, events)}{_skipped(record)}"
-    return f"{sides}{text(extractor)} features, against {text(against)}. {reading}{kept} {cost}"
+    return f"{sides}against {text(against)}. {reading}{kept} {cost}"
 
 
 def _cost(record: RunRecord, events: list[Event]) -> str:

@@ -28,6 +28,7 @@ def two_ways(
     adversarial parts + `cycle` (|F(G(x)) - x| + |G(F(y)) - y|) + `identity` (|G(y) - y| + |F(x) - x|), mean absolute
     values; L_D = both discriminators' losses and penalties. `source` and `real` of a batch are images of the two
     domains that have nothing to do with each other. `identity` counts if the generators keep (`players.two_ways`).
+    The defaults are the paper's; recipe translate takes cycle 2 and identity 0.
     Measures: `cycle`, `identity`, those of `generation` for the way there, and the same with `back_` before the name.
     """
     check_weights(cycle=cycle, identity=identity)
