@@ -17,7 +17,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,34 +154,32 @@ def nearness_lines(cells: dict[str, list[Cell]]) -> list[str]:
     return lines
 
 
-def columns_of(place: Path, count: int) -> list[Image.Image]:
-    """The columns of the picture that an evaluation of `count` candidates has left in a run, each as a row."""
-    (path,) = (place / "pairs").glob("*.png")
-    picture = Image.open(path).convert("RGB")
-    side = (picture.width - GAP) // count - GAP
-    rows = (picture.height - GAP) // (side + GAP)
+def columns_of(written: dict[str, Any], place: Path) -> dict[str, Image.Image]:
+    """The columns of the picture of square items that an evaluation has left in a run, each as a row."""
+    picture = Image.open(place / "pairs" / written["picture"]).convert("RGB")
+    side = (picture.width - GAP) // len(written["columns"]) - GAP
+    count = (picture.height - GAP) // (side + GAP)
 
-    def row(column: int) -> Image.Image:
-        made = Image.new("RGB", (rows * (side + GAP), side))
-        for item in range(rows):
+    def laid(column: int) -> Image.Image:
+        made = Image.new("RGB", (count * (side + GAP), side))
+        for item in range(count):
             left, top = GAP + column * (side + GAP), GAP + item * (side + GAP)
             made.paste(picture.crop((left, top, left + side, top + side)), (item * (side + GAP), 0))
         return made
 
-    return [row(column) for column in range(count)]
+    return {name: laid(column) for column, name in enumerate(written["columns"])}
 
 
-def shown(found: dict[str, Path], completes: bool) -> list[Image.Image]:
+def shown(found: dict[str, Cell], place: Callable[[str], Path], completes: bool) -> list[Image.Image]:
     """Rows of a problem: given, the output of each method, the truth."""
     rows: list[Image.Image] = []
     given = truth = None
-    for place in found.values():
-        names = list(json.loads((place / "cell.json").read_text())["record"]["figures"])
-        names = ["given", *names, "truth"] if completes else [*names, "truth"]
-        columns = dict(zip(names, columns_of(place, len(names)), strict=True))
+    for method, one in found.items():
+        (record,) = (Path(file) for file in one.record["files"] if "/pairs/" in file and file.endswith(".json"))
+        columns = columns_of(json.loads((place(method) / "pairs" / record.name).read_text()), place(method))
         given, truth = columns.get("given" if completes else "identity"), columns["truth"]
         rows.append(columns["model"])
-    return [row for row in (given, *rows, truth) if row is not None]
+    return [each for each in (given, *rows, truth) if each is not None]
 
 
 def below_each_other(rows: list[Image.Image]) -> Image.Image:
@@ -223,13 +221,15 @@ def main() -> None:
             method: [cell(place(name, method, k), table.methods[method], problem, k, arguments) for k in seeds]
             for method in methods
         }
-        rows += shown({method: place(name, method, 0) for method in methods}, arguments.table == "completion")
         groups = GROUPS if arguments.table == "completion" else ("",)
         for group in groups:
             title = f"{name}, {group} holes" if group else name
             print("\n".join(["", f"### {title}", *lines_of(cells, group)]), flush=True)
         if arguments.table == "unpaired":
             print("\n".join(nearness_lines(cells)), flush=True)
+        if arguments.picture:
+            first = {method: found[0] for method, found in cells.items()}
+            rows += shown(first, lambda method, name=name: place(name, method, 0), arguments.table == "completion")
     if arguments.picture:
         below_each_other(rows).save(arguments.picture)
 

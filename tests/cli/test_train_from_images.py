@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from judging import pixel_features
 from nablagan.cli.main import main
 from nablagan.cli.train import _next
+from nablagan.evaluation.pairs import PairJudge
+from nablagan.metrics.features import Extractor
+from nablagan.metrics.perceptual import StageFeatures
+from nablagan.training.best import best_name
+from runs import events
 
 TINY = ["--size", "tiny", "--batch", "4", "--images", "8", "--no-derivative-check"]
 
@@ -52,6 +58,23 @@ def test_a_split_and_augmentations_reach_the_run(train, data, tmp_path):
     assert described["ignored"] == {"not of the split val": 24}
     code, printed = train("run", "translate", "--data", data, "--pair-augment", "flip,shift")
     assert (code, "the data have changed" in printed.err) == (2, True)
+
+
+def test_evaluations_while_training_keep_the_best(train, data, tmp_path, monkeypatch):
+    sums = Extractor("sums", pixel_features, {"dimensions": 5})
+    judge = PairJudge(sums, StageFeatures("pixels", lambda images: [images], {}))
+    monkeypatch.setattr("nablagan.evaluation.opening.open_pair_judge", lambda *chosen: judge)
+    monkeypatch.setattr("nablagan.recipes.options.HOLDOUT_PART", 3)  # of 12 pairs, 4 are held out
+    code, printed = train("run", "translate", "--data", data, "--evaluate-every", "4", "--evaluate-share", "1")
+    assert code == 0, printed.err
+    found = events(tmp_path / "run", "evaluation")
+    assert [event["images_seen"] for event in found] == [4, 8]
+    assert all(event["by"] == "perceptual_distance" for event in found)
+    values = [event["measures"]["perceptual_distance"] for event in found]
+    assert best_name(tmp_path / "run" / "checkpoints") == f"images-{found[int(np.argmin(values))]['images_seen']:09d}"
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Perceptual distance while training" in page
+    assert "4 samples a side, pixels features, against" in page
 
 
 class Record:

@@ -44,3 +44,12 @@ def test_gains_start_at_one():
     for stage in generator.stages:
         stage.gain = None
     assert torch.equal(generator(draws(2, 64)), samples)
+
+
+def test_a_bounded_output_is_tanh_of_the_linear_one():
+    made = []
+    for output in (dcgan.layers.unbounded, dcgan.layers.bounded):
+        torch.manual_seed(0)
+        made.append(dcgan.generator(IMAGE, size="tiny", output=output)(10 * draws(8, 64)))
+    assert made[0].abs().max() > 1
+    assert torch.equal(made[1], made[0].tanh())

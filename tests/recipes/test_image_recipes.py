@@ -144,3 +144,33 @@ def test_pairs_are_asked_for(recipe):
 def test_points_have_no_holes(recipe):
     with pytest.raises(InputError, match="needs images"):
         recipe(facts((2,)), Options())
+
+
+def test_penalties_are_lazy_unless_asked_otherwise():
+    ours = [recipes.translate(facts(), Options()), recipes.translate(facts(paired=False), Options())]
+    ours += [recipes.cut(facts(paired=False), Options()), recipes.complete(facts(), Options())]
+    assert [[penalty.every for penalty in run.penalties] for run in ours] == [[4, 4]] * 4
+    assert [p.every for p in recipes.translate(facts(), Options(penalty_every=1)).penalties] == [1, 1]
+
+
+def test_without_pairs_the_cycle_weighs_two_and_large_images_get_small_nets_on_a_cpu():
+    assert recipes.translate(facts(paired=False), Options()).task.options["cycle"] == 2.0
+    large = {"shape": (1, 64, 64), "source_shape": (1, 64, 64), "paired": False}
+    cases = [
+        (recipes.translate, facts(**large), None, "tiny"),
+        (recipes.translate, facts(**large), "small", "small"),
+        (recipes.translate, facts(**large, device="cuda"), None, "small"),
+        (recipes.translate, facts(paired=False), None, "small"),
+        (recipes.cyclegan, facts(**large), None, "small"),
+    ]
+    for recipe, given, asked, size in cases:
+        run = recipe(given, Options(size=asked))
+        assert (run.generator.options["size"], run.discriminator.options["size"]) == (size, size)
+
+
+def test_runs_of_before_the_output_moved_are_read():
+    run = recipes.translate(facts(), Options())
+    content = to_json(run)
+    assert content["generator"]["options"]["output"] == "nablagan.players.layers:bounded"
+    content["generator"]["options"]["output"] = "nablagan.players.conditional:bounded"
+    assert from_json(content) == run

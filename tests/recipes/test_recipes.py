@@ -1,9 +1,11 @@
 """Recipes resolve to runs that train, for every kind of data, and say what they cannot do."""
 
 import pytest
+import torch
 
 from nablagan import losses, recipes
 from nablagan.optim import Balanced
+from nablagan.players import layers
 from nablagan.recipes import Facts, Options
 from nablagan.training.config import from_json, to_json
 from nablagan.training.engine import engine
@@ -133,3 +135,10 @@ def test_requests_that_do_not_fit_the_data():
         recipes.points(facts(), Options())
     with pytest.raises(InputError, match="cannot be augmented"):
         recipes.points(facts((2,)), Options(augmentations=("color",)))
+
+
+@pytest.mark.parametrize("name", ["strided", "dcgan", "wgan_gp", "hinge_spectral"])
+def test_images_of_convolutional_recipes_are_bounded(name):
+    generator = getattr(recipes, name)(facts(), Options()).new_generator((1, 16, 16), 0)
+    assert (100 * generator(torch.randn(4, 64))).abs().max() <= 100
+    assert generator.output is layers.bounded
