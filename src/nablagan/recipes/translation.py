@@ -29,8 +29,9 @@ from nablagan.types import InputError
 
 IMAGES = {"cpu": 48_000, "cuda": 1_000_000}
 BATCH_SIZE = 16
-RATE, LEFT = 2e-3, 0.1
-"""Of both players at the start, and the part of it that is left at the end."""
+RATE, HELD, LEFT = 2e-3, 0.5, 0.1
+"""Of both players: the rate at the start, the part of the run in which it stays, the part of it left at the end."""
+BETA2 = 0.95
 RECONSTRUCTION, FEATURES, DIVERSITY = 100.0, 0.0, 1.0
 CYCLE, CONTRAST = 2.0, 1.0
 LAZY = 4
@@ -142,7 +143,8 @@ def relativistic(
     shared = shared_settings(facts, conditionless(options), IMAGES[facts.device], BATCH_SIZE)
     shared |= {"latent_size": options.latent_size or 0, "pair_augmentations": options.pair_augmentations}
     shared |= probing(shared["batch_size"])
-    adam = AdamSettings(Cosine(RATE, RATE * LEFT, shared["images"]), constant(0.99))
+    images = shared["images"]
+    adam = AdamSettings(Cosine(RATE, RATE * LEFT, images, int(HELD * images)), constant(BETA2))
     run = Run(
         recipe=name,
         generator=generator,
