@@ -32,7 +32,7 @@ BATCH_SIZE = 16
 RATE, HELD, LEFT = 2e-3, 0.5, 0.1
 """Of both players: the rate at the start, the part of the run in which it stays, the part of it left at the end."""
 BETA2 = 0.95
-RECONSTRUCTION, FEATURES, DIVERSITY = 100.0, 0.0, 1.0
+RECONSTRUCTION, FEATURES, DIVERSITY = 10.0, 0.0, 1.0
 CYCLE, CONTRAST = 2.0, 1.0
 LAZY = 4
 """Steps between those with R1 and R2: in the same time more images are seen (docs/log.md)."""
