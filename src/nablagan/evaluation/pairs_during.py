@@ -35,7 +35,7 @@ class Judging(NamedTuple):
     """What is judged, and how."""
 
     figures: Callable[[Translator], Mapping[str, Estimate]]
-    count: int
+    items: int
     role: str
 
 
@@ -70,7 +70,7 @@ def pair_measure_of(run: Run, dataset: Dataset, judge: PairJudge, count: int) ->
     with torch.random.fork_rng(devices=[]):
         judging = (_of_truths if _has_truth(run, dataset) else _of_sets)(run, dataset, judge, count)
     against = {"name": dataset.name, "role": judging.role, "fingerprint": dataset.fingerprint}
-    protocol = {"count": judging.count, "seed": run.seed, **judge.protocol, "against": against}
+    protocol = {"count": judging.items, "seed": run.seed, **judge.protocol, "against": against}
 
     def measure(state: State) -> dict[str, Any]:
         player: Any = state.averages.players[state.run.ema_half_lives[0]]
