@@ -7,9 +7,9 @@
 
 Each cell is `nablagan train` and `nablagan evaluate` in a process of its own, below DIR; a cell that is there is not
 made again, so an interrupted table goes on. The number of images is what the first steps promise for the seconds, so
-that schedules end with the run; the seconds that it took stand in the table. --picture FILE.png
-shows held-out items of each problem (seed 0): what was given, each method's output, the truth. Fashion-MNIST is looked
-for at --fashion. Values are means over seeds, with the hull of the seeds' 95 % intervals in brackets.
+that schedules end with the run; the seconds that it took stand in the table. --picture FILE.png shows held-out items of
+each problem (seed 0): what was given, each method's output, the truth. Fashion-MNIST is looked for at --fashion. Values
+are means over seeds, with the hull of the seeds' 95 % intervals in brackets.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,13 +170,13 @@ def columns_of(written: dict[str, Any], place: Path) -> dict[str, Image.Image]:
     return {name: laid(column) for column, name in enumerate(written["columns"])}
 
 
-def shown(found: dict[str, Cell], place: Callable[[str], Path], completes: bool) -> list[Image.Image]:
+def shown(found: dict[Path, Cell], completes: bool) -> list[Image.Image]:
     """Rows of a problem: given, the output of each method, the truth."""
     rows: list[Image.Image] = []
     given = truth = None
-    for method, one in found.items():
+    for place, one in found.items():
         (record,) = (Path(file) for file in one.record["files"] if "/pairs/" in file and file.endswith(".json"))
-        columns = columns_of(json.loads((place(method) / "pairs" / record.name).read_text()), place(method))
+        columns = columns_of(json.loads((place / "pairs" / record.name).read_text()), place)
         given, truth = columns.get("given" if completes else "identity"), columns["truth"]
         rows.append(columns["model"])
     return [each for each in (given, *rows, truth) if each is not None]
@@ -228,8 +228,8 @@ def main() -> None:
         if arguments.table == "unpaired":
             print("\n".join(nearness_lines(cells)), flush=True)
         if arguments.picture:
-            first = {method: found[0] for method, found in cells.items()}
-            rows += shown(first, lambda method, name=name: place(name, method, 0), arguments.table == "completion")
+            first = {place(name, method, 0): found[0] for method, found in cells.items()}
+            rows += shown(first, arguments.table == "completion")
     if arguments.picture:
         below_each_other(rows).save(arguments.picture)
 
