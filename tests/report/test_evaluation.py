@@ -1,6 +1,5 @@
 """The section "Evaluation": records, their pictures and the course while training, whatever their state."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ from PIL import Image
 
 from nablagan.report.evaluation import READINGS, evaluation
 from nablagan.report.record import read_run
+from sections import section_of
 
 NAME = "evaluations/images-000064000-lite-heldout.json"
 ENTRY = {"value": 0.25, "low": 0.2, "high": 0.3, "count_generated": 1000, "count_real": 1000, "better": "less"}
@@ -27,13 +27,7 @@ CONTENT: dict[str, Any] = {
 
 def section(run: Any, *contents: Any) -> tuple[str, list[str]]:
     """The section and the problems noted; the files' names are numbered."""
-    (run.directory / "evaluations").mkdir(exist_ok=True)
-    Image.new("L", (40, 20)).save(run.directory / "evaluations/images-000064000-lite-heldout.png")
-    for number, content in enumerate(contents):
-        text = content if isinstance(content, str) else json.dumps(content)
-        (run.directory / f"evaluations/{number}.json").write_text(text)
-    record = read_run(run.directory)
-    return evaluation(record), [problem for problem in record.problems if "evaluations" in problem]
+    return section_of(evaluation, run, "evaluations", "images-000064000-lite-heldout.png", contents)
 
 
 def evaluated(run: Any, *values: Any, best: int = 1, **changes: Any) -> None:

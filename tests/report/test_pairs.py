@@ -1,7 +1,6 @@
 """The section "Pairs": candidates, nearness, holes, pictures and what is missing, whatever the state of the files."""
 
 import html
-import json
 import re
 from typing import Any
 
@@ -12,6 +11,7 @@ from nablagan.evaluation.pairs import BETTER
 from nablagan.report.pair_tables import READINGS, best_of
 from nablagan.report.pairs import pairs
 from nablagan.report.record import read_run
+from sections import section_of
 
 PICTURE = "images-000064000-heldout.png"
 
@@ -53,13 +53,7 @@ CONTENT: dict[str, Any] = {
 
 def section(run: Any, *contents: Any) -> tuple[str, list[str]]:
     """The section and the problems noted; the files' names are numbered."""
-    (run.directory / "pairs").mkdir(exist_ok=True)
-    Image.new("L", (40, 20)).save(run.directory / "pairs" / PICTURE)
-    for number, content in enumerate(contents):
-        text = content if isinstance(content, str) else json.dumps(content)
-        (run.directory / f"pairs/{number}.json").write_text(text)
-    record = read_run(run.directory)
-    return pairs(record), [problem for problem in record.problems if "pairs" in problem]
+    return section_of(pairs, run, "pairs", PICTURE, contents)
 
 
 def words_of(page: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from nablagan.report.contents import contents
-from nablagan.report.evaluation_course import at, course, text
+from nablagan.report.evaluation_course import at, course, interval, text, title_of
 from nablagan.report.markup import Markup, empty_tag, join, tag
 from nablagan.report.pictures import named_picture
 from nablagan.report.record import RunRecord
@@ -67,7 +67,7 @@ def _newest(record: RunRecord, content: dict[str, Any]) -> list[Markup]:
     rows = [_row(str(name), entry) for name, entry in metrics if isinstance(entry, dict)]
     table = tag(
         "div",
-        tag("h3", _title(content)),
+        tag("h3", title_of(content, "against")),
         tag("p", _conditions(content), class_="note"),
         tag("table", tag("tbody", *rows), class_="metrics"),
         tag("p", _memorisation(content), class_="note"),
@@ -88,15 +88,7 @@ def _row(name: str, entry: dict[str, Any]) -> Markup:
 
 
 def _interval(entry: dict[str, Any]) -> str:
-    low, high = entry.get("low"), entry.get("high")
-    return f"{number(low)} to {number(high)}" if is_finite(low) and is_finite(high) else "–"
-
-
-def _title(content: dict[str, Any]) -> str:
-    seen = at(content, "generated", "images_seen")
-    moment = f"After {full_count(seen)} images" if is_finite(seen) else "Evaluation"
-    role = at(content, "against", "role")
-    return f"{moment}, against {text(at(content, 'against', 'name'))}{f' ({text(role)})' if role else ''}"
+    return interval(entry) or "–"
 
 
 def _conditions(content: dict[str, Any]) -> str:
@@ -141,4 +133,4 @@ def _line(content: dict[str, Any]) -> str:
     told = (
         f": {str(first[0]).replace('_', ' ')} {number(first[1].get('value'))} ({_interval(first[1])})" if first else ""
     )
-    return f"{_title(content)}, {text(at(content, 'extractor', 'name'))}{told}"
+    return f"{title_of(content, 'against')}, {text(at(content, 'extractor', 'name'))}{told}"

@@ -12,6 +12,8 @@ from nablagan.report.summary import elapsed_seconds
 from nablagan.report.words import full_count, number, plural, short_count, title_case
 
 MOST_LETTERS = 300
+OF_PIXELS = ("l1", "psnr", "ssim")
+"""Figures that no network sees."""
 
 
 def course(record: RunRecord) -> Markup:
@@ -86,8 +88,9 @@ def _best(events: list[Event], name: str) -> tuple[float, float] | None:
 
 def _seen_by(event: Event, name: str) -> str:
     """The network behind the measure; nothing for what is read off the pixels."""
-    network = {"l1": None, "psnr": None, "ssim": None, "perceptual_distance": "stages"}.get(name, "extractor")
-    found = at(event, "protocol", network, "name") if network else None
+    if name in OF_PIXELS:
+        return ""
+    found = at(event, "protocol", "stages" if name == "perceptual_distance" else "extractor", "name")
     return "" if found is None else f"{text(found)} features, "
 
 
@@ -129,3 +132,17 @@ def at(value: Any, *keys: str) -> Any:
 def text(value: Any) -> str:
     """Any JSON value as a text that is not too long; empty for None."""
     return "" if value is None else str(value)[:MOST_LETTERS]
+
+
+def interval(entry: Any) -> str:
+    """Such as "0.1 to 0.2"; empty without."""
+    low, high = at(entry, "low"), at(entry, "high")
+    return f"{number(low)} to {number(high)}" if is_finite(low) and is_finite(high) else ""
+
+
+def title_of(content: dict[str, Any], preposition: str) -> str:
+    """The moment of the run that a record is of, and what it was judged on."""
+    seen = at(content, "generated", "images_seen")
+    moment = f"After {full_count(seen)} images" if is_finite(seen) else "Evaluation"
+    role = at(content, "against", "role")
+    return f"{moment}, {preposition} {text(at(content, 'against', 'name'))}{f' ({text(role)})' if role else ''}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nablagan.report.evaluation_course import at, text
+from nablagan.report.evaluation_course import at, interval, text
 from nablagan.report.markup import Markup, join, tag
 from nablagan.report.series import is_finite
 from nablagan.report.words import WAYS, figure_name, number, title_case
@@ -68,12 +68,6 @@ def best_of(figures: Figures, name: str) -> list[str]:
 def candidate_name(name: str) -> str:
     """`nearest_source` as people write it."""
     return title_case(name)
-
-
-def interval(entry: Any) -> str:
-    """Such as "0.1 to 0.2"; empty without."""
-    low, high = at(entry, "low"), at(entry, "high")
-    return f"{number(low)} to {number(high)}" if is_finite(low) and is_finite(high) else ""
 
 
 def share(entry: Any) -> str:

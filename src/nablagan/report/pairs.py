@@ -3,7 +3,7 @@
 from typing import Any
 
 from nablagan.report.contents import contents
-from nablagan.report.evaluation_course import at, text
+from nablagan.report.evaluation_course import at, text, title_of
 from nablagan.report.gallery import columned
 from nablagan.report.markup import Markup, empty_tag, join, tag
 from nablagan.report.pair_charts import charts
@@ -11,7 +11,7 @@ from nablagan.report.pair_tables import MOST_CANDIDATES, candidate_name, figures
 from nablagan.report.pictures import named_picture
 from nablagan.report.record import RunRecord
 from nablagan.report.series import is_finite
-from nablagan.report.words import figure_name, figure_word, full_count, number, plural, sentence_list
+from nablagan.report.words import figure_name, figure_word, number, plural, sentence_list
 
 DIRECTORY = "pairs"
 MOST, MOST_GROUPS, MOST_DISTANCES = 20, 6, 4
@@ -58,7 +58,7 @@ def _newest(record: RunRecord, content: dict[str, Any]) -> list[Markup]:
     lines = [*_nearness(content), *_certain(content, first), *_missing(content)]
     card = tag(
         "div",
-        tag("h3", _title(content)),
+        tag("h3", title_of(content, "on")),
         tag("p", _conditions(content), class_="note"),
         table(whole, first),
         tag("ul", *(tag("li", line) for line in lines), class_="told") if lines else "",
@@ -79,13 +79,6 @@ def _group(name: str, found: dict[str, Any], first: str) -> Markup:
     count = found.get("count")
     title = f"Holes: {name}" + (f", {plural(count, 'image')}" if is_finite(count) else "")
     return tag("div", tag("h3", title), table(figures_of(found), first), class_="card")
-
-
-def _title(content: dict[str, Any]) -> str:
-    seen = at(content, "generated", "images_seen")
-    moment = f"After {full_count(seen)} images" if is_finite(seen) else "Evaluation"
-    role = at(content, "against", "role")
-    return f"{moment}, on {text(at(content, 'against', 'name'))}{f' ({text(role)})' if role else ''}"
 
 
 def _conditions(content: dict[str, Any]) -> str:
@@ -185,4 +178,4 @@ def _line(content: dict[str, Any]) -> str:
         f"{figure_name(text(name))} {number(at(entry, 'value'))}"
         for name, entry in (list(figures.items())[:8] if isinstance(figures, dict) else [])
     ]
-    return f"{_title(content)}{': ' if told else ''}{', '.join(told)}"
+    return f"{title_of(content, 'on')}{': ' if told else ''}{', '.join(told)}"
