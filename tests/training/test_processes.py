@@ -45,6 +45,12 @@ def test_two_processes_make_the_run_of_one(alone: Path, together: Path):
     assert worst_difference(alone, together / "run") < 1e-12
 
 
+def test_no_thread_of_gloo_outlives_the_engine(together: Path):
+    """One that does can abort its process when the interpreter ends."""
+    left = [json.loads((together / f"threads-{rank}.json").read_text()) for rank in (0, 1)]
+    assert [[name for name in names if "gloo" in name] for names in left] == [[], []]
+
+
 def test_only_the_leading_process_tells(alone: Path, together: Path):
     kinds = [(event["kind"], event["images_seen"]) for event in story(together / "run")]
     assert kinds == [(event["kind"], event["images_seen"]) for event in story(alone)]

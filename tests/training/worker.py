@@ -74,8 +74,15 @@ def tasks(directory: Path, engine: Engine) -> None:
 def main() -> None:
     """Do what the command line says."""
     actions: dict[str, Any] = {"together": together, "killed": killed, "tasks": tasks}
+    directory = Path(sys.argv[1])
     with engine("cpu") as this:
-        actions[sys.argv[2]](Path(sys.argv[1]), this)
+        actions[sys.argv[2]](directory, this)
+    (directory / f"threads-{this.rank}.json").write_text(json.dumps(threads()))
+
+
+def threads() -> list[str]:
+    """The names of this process's threads, where the system tells them."""
+    return [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
 
 
 if __name__ == "__main__":

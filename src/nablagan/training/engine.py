@@ -1,5 +1,6 @@
 """Devices and processes: the only file that knows torch.distributed."""
 
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,6 +101,9 @@ def _processes(device: str) -> Iterator[Engine]:
         return
     if os.environ.get("OMP_NUM_THREADS", "1") == "1":  # what torchrun sets where the user has not
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", processes))))
+    # Its functions take the group of their import's moment as a default. Imported later, as torch does by itself, they
+    # keep the group's threads alive to the interpreter's end, where now and then these abort the process (SIGABRT).
+    importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(minutes=10))
     try:
         yield Engine(chosen, rank, processes)
