@@ -91,7 +91,8 @@ PLAYERS = {
 
 CONDITIONAL_GENERATORS = {
     "unet": (unet, {}),
-    "unet-instance": (unet, {"normalisation": conditional.instance_norm, "output": layers.bounded}),
+    "unet-instance": (unet, {"normalisation": conditional.instance_norm, "output": conditional.bounded}),
+    "unet-from-source": (unet, {"output": conditional.from_source}),
     "resnet": (resnet, {}),
     "resnet-plain": (resnet, {"normalisation": conditional.without, "blocks": 1}),
     "fourier": (fourier, {"blocks": 2}),

@@ -9,7 +9,8 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import functional_call
 
 from cases import CONDITIONAL_DISCRIMINATORS, CONDITIONAL_GENERATORS
-from nablagan.players import conditional, layers, precision
+from nablagan.players import conditional, fourier, gated, layers, precision, resnet, unet
+from nablagan.players import partial as partial_convolutions
 from nablagan.types import InputError
 
 every_generator = pytest.mark.parametrize("case", CONDITIONAL_GENERATORS)
@@ -257,6 +258,24 @@ def test_wrong_sources_and_latents(case):
         module.generator((2,), (2, 8, 8))
     with pytest.raises(InputError, match="latent_size=-1"):
         module.generator((2, 8, 8), (2, 8, 8), latent_size=-1)
+
+
+@pytest.mark.parametrize("module", [unet, resnet, fourier, gated, partial_convolutions])
+def test_an_output_from_the_source_starts_as_the_source(module):
+    """Its last convolution is 0 then; what is black or white can still change."""
+    source = draws(2, 4, 9, 14).clamp(-1, 1)
+    generator = module.generator((3, 16, 16), (4, 16, 16), size="tiny", output=conditional.from_source).double()
+    image = generator(source)
+    torch.testing.assert_close(image, source[:, :3], rtol=0, atol=1e-6)
+    image[source[:, :3].abs() == 1].sum().backward()
+    assert any(p.grad is not None and p.grad.abs().max() > 1e-3 for p in generator.parameters())
+
+
+@pytest.mark.parametrize(("sources", "taken"), [(1, [0, 0, 0]), (2, [0, 1, 1]), (4, [0, 1, 2])])
+def test_fewer_channels_start_more(sources, taken):
+    source = draws(2, sources, 8, 8).clamp(-1, 1)
+    generator = unet.generator((3, 16, 16), (sources, 16, 16), size="tiny", output=conditional.from_source).double()
+    torch.testing.assert_close(generator(source), source[:, taken], rtol=0, atol=1e-6)
 
 
 def test_padding_repeats_the_border():

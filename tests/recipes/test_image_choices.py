@@ -72,6 +72,7 @@ def test_what_is_for_generation_is_refused(name, options, word):
     ("names", "options", "word"),
     [
         (("translate unpaired", "cyclegan", "cut"), {"feature_matching": 1.0}, "feature-matching"),
+        (("translate unpaired", "cyclegan", "cut", "regression", "filling"), {"perceptual": 1.0}, "perceptual"),
         (("translate unpaired", "cut"), {"diversity": 1.0, "latent_size": 4}, "diversity"),
         (("translate", "pix2pix", "cyclegan"), {"masks": masks.box}, "holes"),
         (("regression", "filling"), {"gamma": 1.0}, "gamma"),

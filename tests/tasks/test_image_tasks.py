@@ -15,6 +15,7 @@ from nablagan.optim import Alternating
 from nablagan.players import contrastive as contrastive_players
 from nablagan.players import two_ways as two_ways_players
 from nablagan.tasks import completion, contrastive, translation, two_ways
+from nablagan.tasks.continuation import continued
 from nablagan.types import InputError
 from translators import LATENT, SHAPE, SOURCE_SHAPE, PatchJudge, Translator, batch_for, draws, players
 
@@ -52,8 +53,8 @@ class Task:
 def translation_task():
     generator, judge = players(partial(Translator, SHAPE, SOURCE_SHAPE), partial(PatchJudge, SHAPE, SOURCE_SHAPE))
     batch = batch_for()
-    options = {"reconstruction": 3.0, "feature_matching": 2.0, "diversity": 0.5}
-    game = translation(generator, judge, losses.relativistic, R1_R2, **options)
+    options = {"reconstruction": 3.0, "feature_matching": 2.0, "perceptual_weight": 4.0, "diversity": 0.5}
+    game = translation(generator, judge, losses.relativistic, R1_R2, perceptual=squared, **options)
 
     def written():
         fake, other = generator(batch.source, batch.latent), generator(batch.source, -batch.latent)
@@ -64,7 +65,7 @@ def translation_task():
         spread = mean_gap(fake, other) / (2 * batch.latent).abs().mean(1)
         close = 1 / (spread + 1e-5 / (2 * batch.latent.abs().mean(1)))
         total = for_generator + 3 * mean_gap(fake, batch.real) + 2 * mean_gap(real_features, fake_features)
-        return total + 0.5 * close, for_judge
+        return total + 4 * squared(batch.real, fake) + 0.5 * close, for_judge
 
     return Task(game, batch, written)
 
@@ -123,7 +124,7 @@ def completion_task():
 
     def written():
         x, mask = batch.real, batch.mask
-        given = torch.cat([x * (1 - mask), mask], 1)
+        given = torch.cat([continued(x, mask), mask], 1)
         painted, other = generator(given, batch.latent), generator(given, -batch.latent)
         done, other = (x * (1 - mask) + image * mask for image in (painted, other))
         for_generator, for_judge = adversarial(lambda images: judge(torch.cat([images, mask], 1)), x, done)

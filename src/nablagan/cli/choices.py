@@ -54,6 +54,9 @@ def add_recipe_arguments(group: Any) -> None:
         "--reconstruction", type=float, metavar="X", help="weight of the difference to the truth, of cycle or contrast"
     )
     group.add_argument("--feature-matching", type=float, metavar="X", help="weight of the discriminator's features")
+    group.add_argument(
+        "--perceptual", type=float, metavar="X", help="weight of the distance to the truth in EfficientNet's features"
+    )
     group.add_argument("--diversity", type=float, metavar="X", help="weight of differing outputs, with --latent-size")
     group.add_argument("--ema", metavar="N,N", help="half-lives of the generator's averages, in images")
     labels = group.add_mutually_exclusive_group()
@@ -101,6 +104,7 @@ def options_of(arguments: argparse.Namespace) -> "Options":
         scales=arguments.scales,
         reconstruction=arguments.reconstruction,
         feature_matching=arguments.feature_matching,
+        perceptual=arguments.perceptual,
         diversity=arguments.diversity,
         ema_half_lives=_half_lives(arguments.ema),
         picture_images=arguments.picture_images,

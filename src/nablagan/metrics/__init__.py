@@ -4,7 +4,7 @@ from nablagan.metrics.arrays import Array
 from nablagan.metrics.classes import Modes, inception_score, modes, stacked
 from nablagan.metrics.diversity import vendi_score
 from nablagan.metrics.extractors import open_extractor
-from nablagan.metrics.extractors.stages import efficientnet_stages
+from nablagan.metrics.extractors.stages import efficientnet_distance, efficientnet_stages
 from nablagan.metrics.extractors.vgg import lpips_stages, vgg_stages
 from nablagan.metrics.features import Extractor, deviation, features_of, probabilities_of
 from nablagan.metrics.frechet import frechet_distance, frechet_distance_at_infinity, frechet_distance_of_moments
@@ -33,6 +33,7 @@ __all__ = [
     "StageFeatures",
     "density_coverage",
     "deviation",
+    "efficientnet_distance",
     "efficientnet_stages",
     "features_of",
     "flattened",

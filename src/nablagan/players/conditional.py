@@ -14,16 +14,40 @@ import torch
 from torch import Tensor, nn
 
 from nablagan.players import layers
-from nablagan.players.layers import bounded as bounded
-from nablagan.players.layers import unbounded as unbounded
 from nablagan.players.precision import Staged
 from nablagan.types import InputError
 
 SIZES = {"tiny": 32, "small": 128, "base": 512}
 """Largest width; an eighth of it at full resolution (8 at least), doubled at each halving."""
 LARGEST_HALVINGS = 6
+REACH = 1.05
+"""How far images of `from_source` go beyond [-1, 1], so that black and white are no ends where gradients vanish."""
+SMALL = 0.3
+"""Standard deviation at the start of what is added to the source where there is a latent."""
 Normalisation = Callable[[int], nn.Module]
 """width -> a module that keeps the shape and couples no samples."""
+Output = Callable[[Tensor, Tensor], Tensor]
+"""(what the last convolution gives (batch, channels, h, w), the source (batch, sources, h, w)) -> images."""
+
+
+def unbounded(x: Tensor, source: Tensor) -> Tensor:
+    """x: images are linear in the last features."""
+    return x
+
+
+def bounded(x: Tensor, source: Tensor) -> Tensor:
+    """tanh x, in [-1, 1]."""
+    return torch.tanh(x)
+
+
+def from_source(x: Tensor, source: Tensor) -> Tensor:
+    """REACH tanh(x + artanh(s / REACH)), s the source's first channels, its last again where it has fewer.
+
+    At x = 0 it is s itself.
+    """
+    last = source.shape[1] - 1
+    start = source[:, [min(channel, last) for channel in range(x.shape[1])]]
+    return REACH * torch.tanh(x + torch.atanh(start.clamp(-1, 1) / REACH))
 
 
 def without(width: int) -> nn.Module:
@@ -45,12 +69,18 @@ class ConditionalGenerator(Staged, ABC):
     """
 
     def __init__(
-        self, channels: int, latent_size: int, multiple: int, output: layers.Output, stages: int, bfloat16_stages: int
+        self,
+        channels: tuple[int, int],
+        latent_size: int,
+        widths: Sequence[int],
+        output: Output,
+        bfloat16_stages: int,
     ) -> None:
-        super().__init__(stages, bfloat16_stages)
+        super().__init__(len(widths), bfloat16_stages)
         if latent_size < 0:
             raise InputError(f"latent_size={latent_size}: give 0 or more")
-        self.source_channels, self.latent_size, self.multiple, self.output = channels, latent_size, multiple, output
+        self.channels, self.source_channels = channels
+        self.latent_size, self.multiple, self.output = latent_size, 2 ** (len(widths) - 1), output
 
     def forward(
         self, source: Tensor, latent: Tensor | None = None, features: bool = False
@@ -59,7 +89,8 @@ class ConditionalGenerator(Staged, ABC):
         height, width = source.shape[-2:]
         padded = to_multiple(source.to(self.masters), self.multiple)
         maps = self.maps(padded)
-        image = self.output(self.image(padded, maps, self._latent(latent, len(source))))[..., :height, :width]
+        made = self.image(padded, maps, self._latent(latent, len(source)))
+        image = self.output(made, padded)[..., :height, :width]
         return (image, self._wide(maps)) if features else image
 
     def encode(self, source: Tensor) -> list[Tensor]:
@@ -74,6 +105,14 @@ class ConditionalGenerator(Staged, ABC):
     @abstractmethod
     def image(self, source: Tensor, maps: list[Tensor], latent: Tensor | None) -> Tensor:
         """The image before `output`, in the dtype of the parameters."""
+
+    def _last(self, width: int, kernel: int) -> layers.Convolution:
+        """The convolution that `image` ends with.
+
+        An output from the source starts there: weights are 0, or with a latent, which has to matter, small.
+        """
+        small = SMALL if self.latent_size else 0.0
+        return layers.Convolution(width, self.channels, kernel, gain=small if self.output is from_source else 1.0)
 
     def _latent(self, latent: Tensor | None, batch: int) -> Tensor | None:
         if not self.latent_size:

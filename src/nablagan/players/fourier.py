@@ -147,7 +147,7 @@ def generator(
     blocks: int | None = None,
     global_ratio: float = 0.75,
     normalisation: Normalisation = layers.PixelNorm,
-    output: layers.Output = layers.unbounded,
+    output: conditional.Output = conditional.unbounded,
     bfloat16_stages: int = 0,
 ) -> resnet.Generator:
     """LaMa's generator: halvings, residual blocks of fast Fourier convolutions, doublings (Suvorov et al. 2022).

@@ -36,7 +36,7 @@ def generator(
     size: str = "small",
     widths: Sequence[int] | None = None,
     normalisation: Normalisation = layers.PixelNorm,
-    output: layers.Output = layers.unbounded,
+    output: conditional.Output = conditional.unbounded,
     bfloat16_stages: int = 0,
 ) -> unet.Generator:
     """A U-Net whose stages are gated convolutions; arguments and errors are those of `unet.generator`.

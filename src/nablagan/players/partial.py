@@ -51,10 +51,10 @@ class Generator(ConditionalGenerator):
         latent_size: int,
         widths: tuple[int, ...],
         normalisation: Normalisation,
-        output: layers.Output,
+        output: conditional.Output,
         bfloat16_stages: int,
     ) -> None:
-        super().__init__(channels[1], latent_size, 2 ** (len(widths) - 1), output, len(widths), bfloat16_stages)
+        super().__init__(channels, latent_size, widths, output, bfloat16_stages)
         self.down = nn.ModuleList(
             [PartialStage(channels[1] - 1, widths[-1], 3, 1, normalisation)]
             + [PartialStage(above, width, 4, 2, normalisation) for above, width in pairwise(widths[::-1])]
@@ -64,7 +64,7 @@ class Generator(ConditionalGenerator):
             PartialStage(inputs, width, 3, 1, normalisation, latent_size)
             for inputs, width in zip(joined, widths, strict=True)
         )
-        self.out = layers.Convolution(widths[-1], channels[0], 3)
+        self.out = self._last(widths[-1], 3)
 
     def maps(self, source: Tensor) -> list[Tensor]:
         """One map a resolution, 0 where nothing is known."""
@@ -106,7 +106,7 @@ def generator(
     size: str = "small",
     widths: Sequence[int] | None = None,
     normalisation: Normalisation = layers.PixelNorm,
-    output: layers.Output = layers.unbounded,
+    output: conditional.Output = conditional.unbounded,
     bfloat16_stages: int = 0,
 ) -> Generator:
     """A U-Net of partial convolutions; arguments are those of `unet.generator`, the source's last channel is the mask.

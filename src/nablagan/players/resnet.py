@@ -45,11 +45,11 @@ class Generator(ConditionalGenerator):
         widths: tuple[int, ...],
         blocks: int,
         normalisation: Normalisation,
-        output: layers.Output,
+        output: conditional.Output,
         bfloat16_stages: int,
         block: MakeBlock = ResidualBlock,
     ) -> None:
-        super().__init__(channels[1], latent_size, 2 ** (len(widths) - 1), output, len(widths), bfloat16_stages)
+        super().__init__(channels, latent_size, widths, output, bfloat16_stages)
         lowest, before = widths[0], blocks // 2
         self.down = nn.ModuleList(
             [Stage(channels[1], widths[-1], 7, 1, normalisation)]
@@ -61,7 +61,7 @@ class Generator(ConditionalGenerator):
         self.up = nn.ModuleList(
             Stage(below, width, 3, 1, normalisation, latent_size) for below, width in pairwise(widths)
         )
-        self.out = layers.Convolution(widths[-1], channels[0], 7)
+        self.out = self._last(widths[-1], 7)
 
     def maps(self, source: Tensor) -> list[Tensor]:
         """One map a resolution, then one for each block of the encoder's half."""
@@ -92,7 +92,7 @@ def generator(
     widths: Sequence[int] | None = None,
     blocks: int | None = None,
     normalisation: Normalisation = layers.PixelNorm,
-    output: layers.Output = layers.unbounded,
+    output: conditional.Output = conditional.unbounded,
     bfloat16_stages: int = 0,
 ) -> Generator:
     """A residual generator from sources (batch, sources, h, w) to images (batch, channels, h, w), at any size.

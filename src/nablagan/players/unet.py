@@ -27,11 +27,11 @@ class Generator(ConditionalGenerator):
         latent_size: int,
         widths: tuple[int, ...],
         normalisation: Normalisation,
-        output: layers.Output,
+        output: conditional.Output,
         bfloat16_stages: int,
         stage: MakeStage = Stage,
     ) -> None:
-        super().__init__(channels[1], latent_size, 2 ** (len(widths) - 1), output, len(widths), bfloat16_stages)
+        super().__init__(channels, latent_size, widths, output, bfloat16_stages)
         self.down = nn.ModuleList(
             [stage(channels[1], widths[-1], 3, 1, normalisation, 0)]
             + [stage(above, width, 4, 2, normalisation, 0) for above, width in pairwise(widths[::-1])]
@@ -40,7 +40,7 @@ class Generator(ConditionalGenerator):
         self.up = nn.ModuleList(
             stage(inputs, width, 3, 1, normalisation, latent_size) for inputs, width in zip(joined, widths, strict=True)
         )
-        self.out = layers.Convolution(widths[-1], channels[0], 3)
+        self.out = self._last(widths[-1], 3)
 
     def maps(self, source: Tensor) -> list[Tensor]:
         """One map a resolution."""
@@ -66,7 +66,7 @@ def generator(
     size: str = "small",
     widths: Sequence[int] | None = None,
     normalisation: Normalisation = layers.PixelNorm,
-    output: layers.Output = layers.unbounded,
+    output: conditional.Output = conditional.unbounded,
     bfloat16_stages: int = 0,
 ) -> Generator:
     """A U-Net from sources (batch, sources, h, w) to images (batch, channels, h, w), at any height and width.

@@ -6,7 +6,7 @@ from nablagan.data import masks
 from nablagan.players import patch, unet
 from nablagan.recipes.idle import OF_ADVERSARY, refuse_choices
 from nablagan.recipes.options import Facts, Options
-from nablagan.recipes.translation import chosen, judges, nets, relativistic
+from nablagan.recipes.translation import chosen, judges, perceptual, relativistic, starting
 from nablagan.tasks import completion
 from nablagan.training.run import PlayerSettings, Run, TaskSettings
 from nablagan.types import InputError
@@ -30,8 +30,9 @@ def complete(facts: Facts, options: Options) -> Run:
         "known": KNOWN,
         "feature_matching": chosen(options.feature_matching, FEATURES),
         "diversity": chosen(options.diversity, DIVERSITY) if options.latent_size else 0.0,
+        **perceptual(facts, options),
     }
-    generator = PlayerSettings(options.net or unet.generator, nets(given, options))
+    generator = PlayerSettings(options.net or unet.generator, starting(given, options))
     judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": (1, *size)})
     run = relativistic("complete", facts, options, generator, judge, TaskSettings(completion, weights))
     return replace(run, masks=options.masks or masks.random_mask)

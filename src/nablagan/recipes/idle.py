@@ -7,10 +7,10 @@ from nablagan.types import InputError
 
 OF_LATENTS = ("augmentations", "augmentation_probability", "conditional")
 """Of recipes that make images of latents alone."""
-OF_IMAGES = ("net", "scales", "reconstruction", "feature_matching", "diversity", "pair_augmentations")
+OF_IMAGES = ("net", "scales", "reconstruction", "feature_matching", "perceptual", "diversity", "pair_augmentations")
 """Of recipes that make images of images."""
 OF_HOLES = ("masks",)
-OF_PAIRS = ("feature_matching", "diversity")
+OF_PAIRS = ("feature_matching", "perceptual", "diversity")
 OF_ADVERSARY = (
     "loss",
     "gamma",
@@ -21,6 +21,7 @@ OF_ADVERSARY = (
     "scales",
     "reconstruction",
     "feature_matching",
+    "perceptual",
 )
 """What a generator without an adversary knows nothing of."""
 OPTIONS = {"masks": "holes", "augmentations": "augment", "pair_augmentations": "pair-augment"}

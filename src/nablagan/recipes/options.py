@@ -95,6 +95,8 @@ class Options:
     reconstruction: float | None = None
     """Weight of what is not adversarial: the difference to the truth, the cycle, the contrast."""
     feature_matching: float | None = None
+    perceptual: float | None = None
+    """Weight of the distance to the truth in the features of a network trained on photographs."""
     diversity: float | None = None
     """Weight of the difference between outputs of one source, where there is a latent."""
     ema_half_lives: tuple[int, ...] | None = None

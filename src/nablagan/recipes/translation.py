@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import nn
 
 from nablagan import losses
+from nablagan.metrics import efficientnet_distance
 from nablagan.optim import Cosine, Pooled, constant
-from nablagan.players import conditional, contrastive, layers, partial, patch, resnet, two_ways, unet
+from nablagan.players import conditional, contrastive, partial, patch, resnet, two_ways, unet
 from nablagan.players.precision import EVERY
 from nablagan.recipes.idle import OF_ADVERSARY, OF_HOLES, OF_LATENTS, OF_PAIRS, refuse_choices, refuse_diversity
 from nablagan.recipes.options import (
@@ -59,6 +61,7 @@ def paired(name: str, facts: Facts, options: Options) -> Run:
         "reconstruction": chosen(options.reconstruction, RECONSTRUCTION),
         "feature_matching": chosen(options.feature_matching, FEATURES),
         "diversity": chosen(options.diversity, DIVERSITY) if options.latent_size else 0.0,
+        **perceptual(facts, options),
     }
     generator = PlayerSettings(net_of(options, unet.generator), nets(facts, options))
     judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": facts.source_shape})
@@ -68,7 +71,7 @@ def paired(name: str, facts: Facts, options: Options) -> Run:
 def unpaired(name: str, facts: Facts, options: Options) -> Run:
     """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
     check_translates(facts, options, name)
-    nets_ = nets(facts, options) | {"net": net_of(options, unet.generator), "keeps": False}
+    nets_ = starting(facts, options) | {"net": net_of(options, unet.generator), "keeps": False}
     judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
     players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": 0.0})
@@ -106,7 +109,7 @@ def cyclegan(facts: Facts, options: Options) -> Run:
     run = published("cyclegan", unpaired("cyclegan", facts, options), facts, options)
     keeps = facts.source_shape is not None and facts.source_shape[0] == facts.shape[0]
     nets_ = run.generator.options | {"normalisation": conditional.instance_norm, "keeps": keeps}
-    nets_ |= {"net": net_of(options, resnet.generator)}
+    nets_ |= {"net": net_of(options, resnet.generator), "output": conditional.bounded}
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, 10.0), "identity": 5.0})
     generator = PlayerSettings(run.generator.build, nets_)
     update = options.update or Pooled
@@ -181,8 +184,13 @@ def gamma_of(facts: Facts) -> float:
 
 def nets(facts: Facts, options: Options) -> dict[str, Any]:
     """Options of the generator, whose output is bounded: black and white come out exactly (docs/log.md)."""
-    own = {"source_shape": facts.source_shape, "size": options.size or "small", "output": layers.bounded}
+    own = {"source_shape": facts.source_shape, "size": options.size or "small", "output": conditional.bounded}
     return own | in_bfloat16(facts, options)
+
+
+def starting(facts: Facts, options: Options) -> dict[str, Any]:
+    """`nets` whose outputs start from the source: a step of training is then a step away from it (docs/log.md)."""
+    return nets(facts, options) | {"output": conditional.from_source}
 
 
 def judges(facts: Facts, options: Options) -> dict[str, Any]:
@@ -190,6 +198,17 @@ def judges(facts: Facts, options: Options) -> dict[str, Any]:
     halvings = max(1, min(LARGEST_PATCHES, conditional.halvings_of(facts.shape) - 1))
     own = {"size": options.size or "small", "layers": halvings, "scales": options.scales}
     return own | in_bfloat16(facts, options)
+
+
+def perceptual(facts: Facts, options: Options) -> dict[str, Any]:
+    """The weight of a perceptual distance, and which, where one is asked for. InputError where there can be none."""
+    if not options.perceptual:
+        return {}
+    if facts.shape[0] not in (1, 3):
+        raise InputError(f"--perceptual sees 1 or 3 channels, not {facts.shape[0]}: leave it out")
+    blank = torch.zeros(1, 3, 64, 64)
+    efficientnet_distance(blank, blank)  # the missing extra is told now, not at the first step
+    return {"perceptual": efficientnet_distance, "perceptual_weight": options.perceptual}
 
 
 def in_bfloat16(facts: Facts, options: Options) -> dict[str, int]:

@@ -9,11 +9,9 @@ from torch import Tensor, nn
 from nablagan.game import Game
 from nablagan.objectives import Weight, check_penalties
 from nablagan.tasks.adversary import Adversary, Conditioned, pair_of
-from nablagan.tasks.translation import apart, check_weights
+from nablagan.tasks.continuation import continued
+from nablagan.tasks.translation import Distance, apart, check_weights, resembling
 from nablagan.types import Batch, InputError, Loss, Outcome, Penalty
-
-Distance = Callable[[Tensor, Tensor], Tensor]
-"""(images, images) in [-1, 1] -> (batch,), differentiable."""
 
 
 def completion(
@@ -32,12 +30,12 @@ def completion(
 ) -> Game:
     """The game of completion as LaMa plays it (Suvorov et al. 2022, equation 6), with any loss and penalties.
 
-    G(known pixels and mask (batch, C + 1, h, w), latent) paints the whole image; the completed one takes its hole from
-    it and the rest from the input, exactly. L_G = `adversarial` times the loss's + `hole` and `known` times the mean
-    absolute difference over the pixels of each + `feature_matching` and `diversity` as in `translation` +
-    `perceptual_weight` times `perceptual`(truth, completed). The discriminator sees the completed image, or the
-    real one, beside the mask. Batches need `mask`. Measures: `hole`, `known`, `feature_matching`, `perceptual`, and
-    those of `generation`.
+    G(known pixels, smoothly `continued`, and mask (batch, C + 1, h, w), latent) paints the whole image; the completed
+    one takes its hole from it and the rest from the input, exactly. L_G = `adversarial` times the loss's + `hole` and
+    `known` times the mean absolute difference over the pixels of each + `feature_matching` and `diversity` as in
+    `translation` + `perceptual_weight` times `perceptual`(truth, completed). The discriminator sees the completed
+    image, or the real one, beside the mask. Batches need `mask`. Measures: `hole`, `known`, `feature_matching`,
+    `perceptual`, and those of `generation`.
     # Unlike the paper: the discriminator is told the mask and judges every patch, instead of only those with a hole.
     """
     check_weights(hole=hole, known=known, feature_matching=feature_matching, diversity=diversity)
@@ -58,10 +56,8 @@ def completion(
         difference = (batch.real - fake.painted).abs()
         measures |= {"hole": mean_over(difference, mask), "known": mean_over(difference, 1 - mask)}
         total = total + hole * measures["hole"] + known * measures["known"]
-        if perceptual is not None:
-            measures["perceptual"] = perceptual(batch.real, fake.images)
-            total = total + perceptual_weight * measures["perceptual"]
-        return apart(Outcome(total, measures), fake, batch, diversity)
+        outcome = resembling(Outcome(total, measures), fake, batch, perceptual, perceptual_weight)
+        return apart(outcome, fake, batch, diversity)
 
     def discriminator_loss(discriminator: Any, fake: Completed, batch: Batch) -> Outcome:
         return adversary.taught(judge(discriminator, batch), pair_of(fake.images, batch))
@@ -84,8 +80,8 @@ class Completed(NamedTuple):
 
 
 def with_hole(images: Tensor, mask: Tensor) -> Tensor:
-    """What a generator is given: the images, 0 in the hole, and the mask as a further channel."""
-    return torch.cat([torch.where(mask > 0, 0.0, images), mask], 1)
+    """What a generator is given: what is known, smoothly continued, and the mask as a further channel."""
+    return torch.cat([continued(images, mask), mask], 1)
 
 
 def composed(images: Tensor, painted: Tensor, mask: Tensor) -> Tensor:

@@ -10,6 +10,9 @@ from nablagan.objectives import Weight, check_penalties
 from nablagan.tasks.adversary import Adversary, Conditioned, distance, pair_of
 from nablagan.types import Batch, InputError, Loss, Outcome, Penalty
 
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""(images, images) in [-1, 1] -> (batch,), differentiable."""
+
 
 def translation(
     generator: nn.Module,
@@ -19,22 +22,24 @@ def translation(
     adversarial: float = 1.0,
     reconstruction: float = 100.0,
     feature_matching: float = 0.0,
+    perceptual: Distance | None = None,
+    perceptual_weight: float = 1.0,
     diversity: float = 0.0,
     **options: Any,
 ) -> Game:
     """The game of paired translation (Isola et al. 2017, "pix2pix", equation 4), with any loss and penalties.
 
     L_G = `adversarial` times the loss's + `reconstruction` |y - G(x, z)| + `feature_matching` difference of D's
-    features + `diversity` 2 |z| / |G(x, z) - G(x, -z)|, mean absolute values each; L_D = the loss's + penalties.
+    features + `diversity` 2 |z| / |G(x, z) - G(x, -z)|, mean absolute values each, + `perceptual_weight` times
+    `perceptual`(y, G(x, z)); L_D = the loss's + penalties.
     Players are called generator(source, latent) and discriminator(images beside sources (batch, C + Cs, h, w),
     label[, features]) -> logits (batch, patches). The last term (mode seeking, Mao et al. 2019) is for generators
     that use the latent. Batches need `source` and `real`. Penalties are gradients with respect to the target image.
-    Measures: `reconstruction`, `feature_matching`, `closeness`, and those of `generation`. InputError for negative
-    weights.
+    Measures: `reconstruction`, `feature_matching`, `perceptual`, `closeness`, and those of `generation`. InputError
+    for negative weights.
     """
-    check_weights(
-        adversarial=adversarial, reconstruction=reconstruction, feature_matching=feature_matching, diversity=diversity
-    )
+    check_weights(adversarial=adversarial, reconstruction=reconstruction, feature_matching=feature_matching)
+    check_weights(perceptual=perceptual_weight, diversity=diversity)
     check_penalties(dict(penalties or {}), discriminator, "discriminator")
     adversary = Adversary(loss, dict(penalties or {}), feature_matching, adversarial)
 
@@ -47,7 +52,8 @@ def translation(
         total, measures = adversary.persuaded(judge(discriminator, batch), pair_of(fake.images, batch))
         difference = distance(batch.real, fake.images)
         measures["reconstruction"] = difference
-        return apart(Outcome(total + reconstruction * difference, measures), fake, batch, diversity)
+        outcome = Outcome(total + reconstruction * difference, measures)
+        return apart(resembling(outcome, fake, batch, perceptual, perceptual_weight), fake, batch, diversity)
 
     def discriminator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
         return adversary.taught(judge(discriminator, batch), pair_of(fake.images, batch))
@@ -73,6 +79,14 @@ def apart(outcome: Outcome, fake: Any, batch: Batch, diversity: float) -> Outcom
         measures["closeness"] = closeness(fake.images, other, batch.latent)
         total = total + diversity * measures["closeness"]
     return Outcome(total, measures)
+
+
+def resembling(outcome: Outcome, fake: Any, batch: Batch, perceptual: Distance | None, weight: float) -> Outcome:
+    """The outcome with the weighted perceptual distance of `fake.images` to the truth, where there is one."""
+    if perceptual is None:
+        return outcome
+    distance_seen = perceptual(batch.real, fake.images)
+    return Outcome(outcome[0] + weight * distance_seen, outcome[1] | {"perceptual": distance_seen})
 
 
 def closeness(first: Tensor, second: Tensor, latent: Tensor) -> Tensor:

@@ -71,7 +71,11 @@ def completed_columns(generator: nn.Module, run: Run, batch: Batch) -> list[Colu
     assert batch.mask is not None
     given = with_hole(batch.real, batch.mask)
     outputs = [("output", composed(batch.real, generator(given, z), batch.mask)) for z in latents(run, batch)]
-    return [("input", given[:, :-1]), *outputs, *compared_columns(outputs[-1][1], batch.real)]
+    return [
+        ("input", composed(batch.real, torch.zeros_like(batch.real), batch.mask)),
+        *outputs,
+        *compared_columns(outputs[-1][1], batch.real),
+    ]
 
 
 def compared_columns(output: Tensor, truth: Tensor) -> list[Column]:

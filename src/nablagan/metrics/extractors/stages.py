@@ -1,5 +1,6 @@
 """EfficientNet-Lite0 seen at five depths: the perceptual distance that needs no download."""
 
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nablagan.metrics.extractors.efficientnet import NAME, WEIGHTS, published_network
-from nablagan.metrics.perceptual import StageFeatures
+from nablagan.metrics.perceptual import StageFeatures, perceptual_distance
 
 LAST_BLOCKS = (0, 2, 4, 10, 15)
 """The block before each halving of the size, and the last: 16, 24, 40, 112 and 320 channels at 1/2 ... 1/32."""
@@ -27,6 +28,19 @@ def efficientnet_stages(device: str | torch.device = "cpu", file: Path | None = 
         return functional_call(network, constants, (images,))
 
     return StageFeatures(f"{NAME}_stages", maps, _protocol())
+
+
+def efficientnet_distance(first: Tensor, second: Tensor) -> Tensor:
+    """`perceptual_distance` (n,) in these five stages, as a loss: the network is read once for each device.
+
+    InputError as there, and without the extra `metrics`.
+    """
+    return perceptual_distance(first, second, _read(first.device))
+
+
+@cache
+def _read(device: torch.device) -> StageFeatures:
+    return efficientnet_stages(device)
 
 
 class Stages(nn.Module):
