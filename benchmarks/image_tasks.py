@@ -26,6 +26,8 @@ from PIL import Image
 GAP = 2
 """Pixels between the cells of an evaluation's picture."""
 FIGURES = {"l1": "L1", "psnr": "PSNR", "ssim": "SSIM", "perceptual_distance": "perceptual", "kernel_distance": "kernel"}
+PERCEPTUAL = ["complete", "--perceptual", "1", "--learning-rate", "5e-4", "--pair-augment", "flip"]
+"""For photographs."""
 GROUPS = "thin", "medium", "thick"
 
 
@@ -64,7 +66,7 @@ def tables(fashion: str) -> dict[str, Table]:
     return {
         "translation": Table(pairs, paired),
         "unpaired": Table(pairs, unpaired),
-        "completion": Table(holes, {name: [name] for name in ("complete", "filling")}),
+        "completion": Table(holes, {"complete": ["complete"], "perceptual": PERCEPTUAL, "filling": ["filling"]}),
     }
 
 

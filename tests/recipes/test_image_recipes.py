@@ -157,7 +157,7 @@ def test_penalties_are_lazy_unless_asked_otherwise():
     assert [p.every for p in recipes.translate(facts(), Options(penalty_every=1)).penalties] == [1, 1]
 
 
-def test_without_pairs_the_cycle_weighs_two_and_large_images_get_small_nets_on_a_cpu():
+def test_without_pairs_the_cycle_weighs_two_and_large_images_get_tiny_nets_on_a_cpu():
     assert recipes.translate(facts(paired=False), Options()).task.options["cycle"] == 2.0
     large = {"shape": (1, 64, 64), "source_shape": (1, 64, 64), "paired": False}
     cases = [
@@ -166,6 +166,8 @@ def test_without_pairs_the_cycle_weighs_two_and_large_images_get_small_nets_on_a
         (recipes.translate, facts(**large, device="cuda"), None, "small"),
         (recipes.translate, facts(paired=False), None, "small"),
         (recipes.cyclegan, facts(**large), None, "small"),
+        (recipes.complete, facts(**large), None, "tiny"),
+        (recipes.complete, facts(), None, "small"),
     ]
     for recipe, given, asked, size in cases:
         run = recipe(given, Options(size=asked))

@@ -6,7 +6,7 @@ from nablagan.data import masks
 from nablagan.players import patch, unet
 from nablagan.recipes.idle import OF_ADVERSARY, refuse_choices
 from nablagan.recipes.options import Facts, Options
-from nablagan.recipes.translation import chosen, judges, perceptual, relativistic, starting
+from nablagan.recipes.translation import chosen, judges, perceptual, relativistic, starting, thrifty
 from nablagan.tasks import completion
 from nablagan.training.run import PlayerSettings, Run, TaskSettings
 from nablagan.types import InputError
@@ -23,6 +23,7 @@ def complete(facts: Facts, options: Options) -> Run:
         raise InputError(f"recipe complete needs images and {facts.data.source} holds points")
     if options.masks and facts.masked:
         raise InputError(f"{facts.data.source} brings masks of its own, which are used: leave --holes out")
+    options = thrifty(facts, options)
     channels, *size = facts.shape
     given = replace(facts, source_shape=(channels + 1, *size))
     weights = {

@@ -39,7 +39,8 @@ CYCLE, CONTRAST = 2.0, 1.0
 LAZY = 4
 """Steps between those with R1 and R2: in the same time more images are seen (docs/log.md)."""
 MANY_PIXELS = 32 * 32
-"""Without pairs a step has four nets to move: on a CPU they are tiny for images of more pixels (docs/log.md)."""
+"""Without pairs a step has four nets to move, and completion has a good start: on a CPU nets are tiny for images of more
+pixels, so that more images are seen (docs/log.md)."""
 PROBE_STEPS, AUDIT_STEPS = 80, 400
 LARGEST_PATCHES = 3
 """Halvings of the discriminator, at most: patches of 70 pixels."""
@@ -49,9 +50,13 @@ def translate(facts: Facts, options: Options) -> Run:
     """Our default: `paired` where each sample has its source, else `unpaired`. InputError without any sources."""
     if facts.paired:
         return paired("translate", facts, options)
-    if facts.device == "cpu" and facts.pixels > MANY_PIXELS:
-        options = replace(options, size=options.size or "tiny")
-    return unpaired("translate", facts, options)
+    return unpaired("translate", facts, thrifty(facts, options))
+
+
+def thrifty(facts: Facts, options: Options) -> Options:
+    """The options with tiny nets for large images on a CPU, unless a size is asked for."""
+    many = facts.device == "cpu" and facts.pixels > MANY_PIXELS
+    return replace(options, size=options.size or "tiny") if many else options
 
 
 def paired(name: str, facts: Facts, options: Options) -> Run:
