@@ -26,7 +26,7 @@ from PIL import Image
 GAP = 2
 """Pixels between the cells of an evaluation's picture."""
 FIGURES = {"l1": "L1", "psnr": "PSNR", "ssim": "SSIM", "perceptual_distance": "perceptual", "kernel_distance": "kernel"}
-PERCEPTUAL = ["complete", "--perceptual", "1", "--learning-rate", "5e-4", "--pair-augment", "flip"]
+PERCEPTUAL = ["complete", "--perceptual", "1", "--learning-rate", "2e-4", "--pair-augment", "flip,shift,zoom"]
 """For photographs."""
 GROUPS = "thin", "medium", "thick"
 

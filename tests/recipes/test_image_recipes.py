@@ -167,6 +167,8 @@ def test_without_pairs_the_cycle_weighs_two_and_large_images_get_tiny_nets_on_a_
         (recipes.translate, facts(paired=False), None, "small"),
         (recipes.cyclegan, facts(**large), None, "small"),
         (recipes.complete, facts(**large), None, "tiny"),
+        (recipes.translate, facts(**large | {"paired": True}), None, "tiny"),
+        (recipes.pix2pix, facts(**large | {"paired": True}), None, "small"),
         (recipes.complete, facts(), None, "small"),
     ]
     for recipe, given, asked, size in cases:

@@ -39,8 +39,7 @@ CYCLE, CONTRAST = 2.0, 1.0
 LAZY = 4
 """Steps between those with R1 and R2: in the same time more images are seen (docs/log.md)."""
 MANY_PIXELS = 32 * 32
-"""Without pairs a step has four nets to move, and completion has a good start: on a CPU nets are tiny for images of more
-pixels, so that more images are seen (docs/log.md)."""
+"""On a CPU our defaults' nets are tiny for images of more pixels, so that more images are seen (docs/log.md)."""
 PROBE_STEPS, AUDIT_STEPS = 80, 400
 LARGEST_PATCHES = 3
 """Halvings of the discriminator, at most: patches of 70 pixels."""
@@ -48,9 +47,8 @@ LARGEST_PATCHES = 3
 
 def translate(facts: Facts, options: Options) -> Run:
     """Our default: `paired` where each sample has its source, else `unpaired`. InputError without any sources."""
-    if facts.paired:
-        return paired("translate", facts, options)
-    return unpaired("translate", facts, thrifty(facts, options))
+    make = paired if facts.paired else unpaired
+    return make("translate", facts, thrifty(facts, options))
 
 
 def thrifty(facts: Facts, options: Options) -> Options:
@@ -125,7 +123,7 @@ def regression(facts: Facts, options: Options) -> Run:
     """The paired default's generator without an adversary: the absolute difference alone, to compare with."""
     refuse_unpaired(facts, "regression")
     refuse_choices(options, "regression", OF_ADVERSARY)
-    run = paired("regression", facts, options)
+    run = paired("regression", facts, thrifty(facts, options))
     weights = {"reconstruction": 1.0, "adversarial": 0.0}
     judge = {"size": "tiny", "layers": 1, "source_shape": facts.source_shape}
     return replace(
