@@ -124,7 +124,8 @@ def completion_task():
 
     def written():
         x, mask = batch.real, batch.mask
-        given = torch.cat([continued(x, mask), mask], 1)
+        smooth = continued(x, mask).clamp(-1, 1)
+        given = torch.cat([x * (1 - mask) + smooth * mask, mask], 1)
         painted, other = generator(given, batch.latent), generator(given, -batch.latent)
         done, other = (x * (1 - mask) + image * mask for image in (painted, other))
         for_generator, for_judge = adversarial(lambda images: judge(torch.cat([images, mask], 1)), x, done)

@@ -80,8 +80,8 @@ class Completed(NamedTuple):
 
 
 def with_hole(images: Tensor, mask: Tensor) -> Tensor:
-    """What a generator is given: what is known, smoothly continued, and the mask as a further channel."""
-    return torch.cat([continued(images, mask), mask], 1)
+    """What a generator is given: what is known, continued smoothly in [-1, 1], and the mask as a further channel."""
+    return torch.cat([torch.where(mask > 0, continued(images, mask).clamp(-1, 1), images), mask], 1)
 
 
 def composed(images: Tensor, painted: Tensor, mask: Tensor) -> Tensor:
