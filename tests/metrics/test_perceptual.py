@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from nablagan.data import open_dataset
 from nablagan.metrics.extractors import vgg
-from nablagan.metrics.extractors.stages import efficientnet_stages
+from nablagan.metrics.extractors.stages import efficientnet_distance, efficientnet_stages
 from nablagan.metrics.perceptual import StageFeatures, perceptual_distance, perceptual_distances
 from nablagan.types import InputError
 
@@ -106,6 +106,12 @@ def test_the_network_is_no_player():
     """A gradient of a sum of weights and images goes to the images alone."""
     features = opened(efficientnet_stages)
     assert not any(value.requires_grad for value in features.maps(torch.zeros(1, 3, 64, 64)))
+
+
+def test_the_loss_is_the_distance_in_these_stages():
+    first, second = torch.rand(2, 3, 1, 20, 20, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    expected = perceptual_distance(first, second, opened(efficientnet_stages))
+    assert torch.equal(efficientnet_distance(first, second), expected)
 
 
 def test_wrong_images_are_refused():

@@ -57,6 +57,15 @@ def test_each_builtin_trains_for_twenty_steps(name, tmp_path: Path):
     assert torch.equal(translator(source), load_translator(tmp_path / "run")(source))
 
 
+@pytest.mark.parametrize(("name", "recipe"), [("digits", recipes.complete), ("glyphs", recipes.translate)])
+def test_a_perceptual_distance_passes_the_derivative_check_and_is_told(name, recipe, tmp_path: Path):
+    opened = (open_pairs if name == "glyphs" else open_dataset)(f"builtin:{name}", resolution=16)
+    options = replace(TINY, images=2 * BATCH, perceptual=1.0)
+    run = recipe(facts_of(opened, DataSettings(f"builtin:{name}", (16, 16))), options)
+    assert go(tmp_path / "run", run, opened, check_derivatives=True).status == "done"
+    assert events(tmp_path / "run", "tick")[-1]["measures"]["perceptual"] > 0
+
+
 @pytest.mark.parametrize("recipe", UNPAIRED)
 def test_each_recipe_without_pairs_trains(recipe, tmp_path: Path):
     opened = open_pairs("builtin:glyphs", paired=False, resolution=32)

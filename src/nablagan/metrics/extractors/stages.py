@@ -25,7 +25,8 @@ def efficientnet_stages(device: str | torch.device = "cpu", file: Path | None = 
     constants = network.state_dict()
 
     def maps(images: Tensor) -> list[Tensor]:
-        return functional_call(network, constants, (images,))
+        alike = {name: x.to(images.dtype) if x.is_floating_point() else x for name, x in constants.items()}
+        return functional_call(network, alike, (images,))
 
     return StageFeatures(f"{NAME}_stages", maps, _protocol())
 
