@@ -26,8 +26,9 @@ from PIL import Image
 GAP = 2
 """Pixels between the cells of an evaluation's picture."""
 FIGURES = {"l1": "L1", "psnr": "PSNR", "ssim": "SSIM", "perceptual_distance": "perceptual", "kernel_distance": "kernel"}
+PHOTOGRAPHS = "complete-photographs"
 PERCEPTUAL = ["complete", "--perceptual", "1", "--learning-rate", "2e-4", "--pair-augment", "flip,shift,zoom"]
-"""For photographs."""
+"""The method of that name, on photographs alone."""
 GROUPS = "thin", "medium", "thick"
 
 
@@ -66,7 +67,7 @@ def tables(fashion: str) -> dict[str, Table]:
     return {
         "translation": Table(pairs, paired),
         "unpaired": Table(pairs, unpaired),
-        "completion": Table(holes, {"complete": ["complete"], "perceptual": PERCEPTUAL, "filling": ["filling"]}),
+        "completion": Table(holes, {name: [name] for name in ("complete", "filling")} | {PHOTOGRAPHS: PERCEPTUAL}),
     }
 
 
@@ -211,7 +212,7 @@ def main() -> None:
     arguments = parser.parse_args()
     table = tables(arguments.fashion)[arguments.table]
     chosen = arguments.only.split(",") if arguments.only else list(table.problems)
-    methods = arguments.methods.split(",") if arguments.methods else list(table.methods)
+    wanted = arguments.methods.split(",") if arguments.methods else list(table.methods)
     rows: list[Image.Image] = []
 
     def place(name: str, method: str, seed: int) -> Path:
@@ -219,6 +220,7 @@ def main() -> None:
 
     for name in chosen:
         problem, seeds = table.problems[name], range(arguments.seeds)
+        methods = [method for method in wanted if method != PHOTOGRAPHS or name.startswith("photos")]
         cells = {
             method: [cell(place(name, method, k), table.methods[method], problem, k, arguments) for k in seeds]
             for method in methods

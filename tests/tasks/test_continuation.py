@@ -50,11 +50,18 @@ def test_known_pixels_keep_their_bits_and_hidden_ones_are_not_looked_at():
     assert torch.equal(found[known], image[known])
 
 
-def test_a_ramp_goes_on():
-    """Its Laplacian is 0: the error is what is left after the rounds."""
-    ramp = torch.linspace(-1, 1, 32).expand(1, 1, 32, 32)
-    mask = box(32, 32, 12, 12, 8)
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 47), (65, 61)])
+def test_a_ramp_goes_on(height: int, width: int):
+    """Its Laplacian is 0: the error is what is left after the rounds, whether sides can be halved or not."""
+    ramp = torch.linspace(-1, 1, width).expand(1, 1, height, width)
+    mask = box(height, width, height // 3, width - 16, 12)
     assert error_in(mask, continued(ramp, mask), ramp) < 0.02
+
+
+def test_what_a_mask_half_hides_is_missing():
+    image = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    whole, half = box(16, 16, 5, 5, 6), 0.5 * box(16, 16, 5, 5, 6)
+    assert torch.equal(continued(image, half), continued(image, whole))
 
 
 def test_the_ends():

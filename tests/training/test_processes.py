@@ -47,8 +47,11 @@ def test_two_processes_make_the_run_of_one(alone: Path, together: Path):
 
 def test_no_thread_of_gloo_outlives_the_engine(together: Path):
     """One that does can abort its process when the interpreter ends."""
-    left = [json.loads((together / f"threads-{rank}.json").read_text()) for rank in (0, 1)]
-    assert [[name for name in names if "gloo" in name] for names in left] == [[], []]
+    for rank in (0, 1):
+        within, left = json.loads((together / f"threads-{rank}.json").read_text())
+        if not any("gloo" in name for name in within):
+            pytest.skip("this system does not tell the names of threads")
+        assert not [name for name in left if "gloo" in name]
 
 
 def test_only_the_leading_process_tells(alone: Path, together: Path):

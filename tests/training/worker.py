@@ -77,7 +77,8 @@ def main() -> None:
     directory = Path(sys.argv[1])
     with engine("cpu") as this:
         actions[sys.argv[2]](directory, this)
-    (directory / f"threads-{this.rank}.json").write_text(json.dumps(threads()))
+        within = threads()
+    (directory / f"threads-{this.rank}.json").write_text(json.dumps([within, threads()]))
 
 
 def threads() -> list[str]:

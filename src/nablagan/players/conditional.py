@@ -23,7 +23,7 @@ LARGEST_HALVINGS = 6
 REACH = 1.05
 """How far images of `from_source` go beyond [-1, 1], so that black and white are no ends where gradients vanish."""
 SMALL = 0.3
-"""Standard deviation at the start of what is added to the source where there is a latent."""
+"""Gain of the last convolution at the start where the output starts from the source and a latent has to matter."""
 Normalisation = Callable[[int], nn.Module]
 """width -> a module that keeps the shape and couples no samples."""
 Output = Callable[[Tensor, Tensor], Tensor]
@@ -41,13 +41,19 @@ def bounded(x: Tensor, source: Tensor) -> Tensor:
 
 
 def from_source(x: Tensor, source: Tensor) -> Tensor:
-    """REACH tanh(x + artanh(s / REACH)), s the source's first channels, its last again where it has fewer.
+    """REACH tanh(x + artanh(s / REACH)), which is s at x = 0, where s are the source's channels, cut to [-1, 1].
 
-    At x = 0 it is s itself.
+    Of a source with more channels than the images these are the first; where it has fewer, its last stands in.
     """
-    last = source.shape[1] - 1
-    start = source[:, [min(channel, last) for channel in range(x.shape[1])]]
+    start = source[:, : x.shape[1]]
+    if (fewer := x.shape[1] - start.shape[1]) > 0:
+        start = torch.cat([start, start[:, -1:].expand(-1, fewer, -1, -1)], dim=1)
     return REACH * torch.tanh(x + torch.atanh(start.clamp(-1, 1) / REACH))
+
+
+def can_start(shape: Sequence[int], source_shape: Sequence[int]) -> bool:
+    """Whether `from_source` makes sense: equal channels, a mask beside them, or grey for all (channels first)."""
+    return source_shape[0] in (1, shape[0], shape[0] + 1)
 
 
 def without(width: int) -> nn.Module:

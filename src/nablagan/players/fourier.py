@@ -153,9 +153,9 @@ def generator(
     """LaMa's generator: halvings, residual blocks of fast Fourier convolutions, doublings (Suvorov et al. 2022).
 
     Sides are halved three times, less where that would leave a side of `shape` below 8. Of the lowest width, the part
-    `global_ratio` is global. The rest as in `resnet.generator`. For completion the source is the known pixels with the
-    mask as last channel. Raises InputError as that does, and for a ratio that is not between 0 and 1 or a lowest width
-    below 2.
+    `global_ratio` is global. The rest as in `resnet.generator`. For completion the source is what `tasks.with_hole`
+    gives, with the mask as last channel. Raises InputError as that does, and for a ratio that is not between 0 and 1 or
+    a lowest width below 2.
 
     >>> net = generator((3, 32, 32), source_shape=(4, 32, 32), size="tiny")
     >>> net(torch.zeros(2, 4, 37, 53)).shape

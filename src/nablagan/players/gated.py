@@ -41,7 +41,7 @@ def generator(
 ) -> unet.Generator:
     """A U-Net whose stages are gated convolutions; arguments and errors are those of `unet.generator`.
 
-    For completion the source is the known pixels with the mask as last channel.
+    For completion the source is what `tasks.with_hole` gives: known pixels, continued, and the mask as last channel.
 
     >>> generator((3, 32, 32), source_shape=(4, 32, 32), size="tiny")(torch.zeros(2, 4, 37, 53)).shape
     torch.Size([2, 3, 37, 53])

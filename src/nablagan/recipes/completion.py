@@ -11,6 +11,8 @@ from nablagan.tasks import completion
 from nablagan.training.run import PlayerSettings, Run, TaskSettings
 from nablagan.types import InputError
 
+RATE = 5e-4
+"""A quarter of translation's: the start is good, and is not to be lost (docs/log.md)."""
 HOLE, KNOWN, FEATURES, DIVERSITY = 10.0, 1.0, 0.0, 1.0
 
 
@@ -35,7 +37,7 @@ def complete(facts: Facts, options: Options) -> Run:
     }
     generator = PlayerSettings(options.net or unet.generator, starting(given, options))
     judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": (1, *size)})
-    run = relativistic("complete", facts, options, generator, judge, TaskSettings(completion, weights))
+    run = relativistic("complete", facts, options, generator, judge, TaskSettings(completion, weights), RATE)
     return replace(run, masks=options.masks or masks.random_mask)
 
 

@@ -53,7 +53,7 @@ def translate(facts: Facts, options: Options) -> Run:
 
 def thrifty(facts: Facts, options: Options) -> Options:
     """The options with tiny nets for large images on a CPU, unless a size is asked for."""
-    many = facts.device == "cpu" and facts.pixels > MANY_PIXELS
+    many = facts.device == "cpu" and len(facts.shape) == 3 and facts.pixels > MANY_PIXELS
     return replace(options, size=options.size or "tiny") if many else options
 
 
@@ -74,7 +74,7 @@ def paired(name: str, facts: Facts, options: Options) -> Run:
 def unpaired(name: str, facts: Facts, options: Options) -> Run:
     """A run of both ways at once, with relativistic loss and R1 + R2 (docs/translation.md)."""
     check_translates(facts, options, name)
-    nets_ = starting(facts, options) | {"net": net_of(options, unet.generator), "keeps": False}
+    nets_ = starting(facts, options, two_ways=True) | {"net": net_of(options, unet.generator), "keeps": False}
     judge = judges(facts, options) | {"source_shape": facts.source_shape, "net": patch.discriminator}
     players = PlayerSettings(two_ways.generator, nets_), PlayerSettings(two_ways.discriminator, judge)
     task = TaskSettings(two_ways_task, {"cycle": chosen(options.reconstruction, CYCLE), "identity": 0.0})
@@ -142,6 +142,7 @@ def relativistic(
     generator: PlayerSettings,
     discriminator: PlayerSettings,
     task: TaskSettings,
+    rate: float = RATE,
 ) -> Run:
     """What our defaults share: loss, penalties, optimisers, intervals."""
     refuse_choices(options, name, OF_LATENTS)
@@ -150,7 +151,7 @@ def relativistic(
     shared |= {"latent_size": options.latent_size or 0, "pair_augmentations": options.pair_augmentations}
     shared |= probing(shared["batch_size"])
     images = shared["images"]
-    adam = AdamSettings(Cosine(RATE, RATE * LEFT, images, int(HELD * images)), constant(BETA2))
+    adam = AdamSettings(Cosine(rate, rate * LEFT, images, int(HELD * images)), constant(BETA2))
     run = Run(
         recipe=name,
         generator=generator,
@@ -191,9 +192,12 @@ def nets(facts: Facts, options: Options) -> dict[str, Any]:
     return own | in_bfloat16(facts, options)
 
 
-def starting(facts: Facts, options: Options) -> dict[str, Any]:
-    """`nets` whose outputs start from the source: a step of training is then a step away from it (docs/log.md)."""
-    return nets(facts, options) | {"output": conditional.from_source}
+def starting(facts: Facts, options: Options, two_ways: bool = False) -> dict[str, Any]:
+    """`nets` whose outputs start from the source (docs/log.md), where the channels allow it, of `two_ways` on both."""
+    assert facts.source_shape is not None
+    ways = [(facts.shape, facts.source_shape), *([(facts.source_shape, facts.shape)] if two_ways else [])]
+    starts = all(conditional.can_start(*way) for way in ways)
+    return nets(facts, options) | ({"output": conditional.from_source} if starts else {})
 
 
 def judges(facts: Facts, options: Options) -> dict[str, Any]:
@@ -209,8 +213,8 @@ def perceptual(facts: Facts, options: Options) -> dict[str, Any]:
         return {}
     if facts.shape[0] not in (1, 3):
         raise InputError(f"--perceptual sees 1 or 3 channels, not {facts.shape[0]}: leave it out")
-    blank = torch.zeros(1, 3, 64, 64)
-    efficientnet_distance(blank, blank)  # the missing extra is told now, not at the first step
+    blank = torch.zeros(1, 3, 64, 64, device=facts.device)
+    efficientnet_distance(blank, blank)  # a missing extra is told now, and the network read in float32
     return {"perceptual": efficientnet_distance, "perceptual_weight": options.perceptual}
 
 

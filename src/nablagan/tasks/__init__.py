@@ -2,7 +2,7 @@
 
 from nablagan.tasks import toys
 from nablagan.tasks.adversarial_flow import adversarial_flow, directional_scores, integrated
-from nablagan.tasks.completion import completion
+from nablagan.tasks.completion import completion, with_hole
 from nablagan.tasks.contrastive import contrastive
 from nablagan.tasks.generation import generation
 from nablagan.tasks.translation import translation
@@ -18,4 +18,5 @@ __all__ = [
     "toys",
     "translation",
     "two_ways",
+    "with_hole",
 ]

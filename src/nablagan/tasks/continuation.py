@@ -11,20 +11,21 @@ LARGEST, SMALLEST = 4.0, 0.04
 
 
 def continued(images: Tensor, mask: Tensor) -> Tensor:
-    """The images (batch, channels, h, w), and where the mask (batch, 1, h, w) is 1 a smooth continuation of the rest.
+    """The images (batch, channels, h, w), where the mask (batch, 1, h, w) is above 0 the rest's smooth continuation.
 
     Known pixels are averaged from resolution to resolution down to one pixel; back up, each hole takes the coarser
     one's, raised bilinearly, and moves towards the biharmonic equation (the square of the Laplacian is 0) by Chebyshev
     iteration, with its known pixels fixed. Known pixels keep their bits; what the images hold in the hole is not looked
     at, and where nothing is known it becomes 0.
     """
-    known = 1 - mask
+    known = (mask <= 0).to(images.dtype)
     pyramid = [(torch.where(mask > 0, 0.0, images), known)]
     while max(pyramid[-1][0].shape[-2:]) > 1:
         pyramid.append(_coarser(*pyramid[-1]))
     smooth, _ = pyramid.pop()
     for values, known in reversed(pyramid):
-        raised = interpolate(smooth, values.shape[-2:], mode="bilinear")
+        height, width = values.shape[-2:]
+        raised = interpolate(smooth, scale_factor=2.0, mode="bilinear")[..., :height, :width]
         smooth = _smoothed(torch.where(known > 0, values, raised), 1 - known)
     return smooth
 

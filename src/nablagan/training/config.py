@@ -10,6 +10,7 @@ from typing import Any
 
 from nablagan.data import open_dataset
 from nablagan.optim import Balanced, Cosine
+from nablagan.players import layers
 from nablagan.training.run import AdamSettings, DataSettings, PenaltySettings, PlayerSettings, Run, TaskSettings
 from nablagan.types import InputError
 
@@ -17,6 +18,8 @@ FORMAT = 1
 """Version of config.json."""
 REFERENCE = re.compile(r"[\w.]+:[\w.]+")
 """What a function or class looks like in JSON."""
+OF_LATENTS = layers.bounded, layers.unbounded
+"""Outputs of nets that start from a latent."""
 LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "scipy"}
 """Packages whose functions a file must not give arguments to."""
 
@@ -116,7 +119,13 @@ def _data(content: Mapping[str, Any]) -> DataSettings:
 
 
 def _player(content: Mapping[str, Any]) -> PlayerSettings:
-    return PlayerSettings(resolve(content["build"]), {k: _option(v) for k, v in content["options"].items()})
+    options = {k: _option(v) for k, v in content["options"].items()}
+    if "source_shape" in options and options.get("output") in OF_LATENTS:
+        raise InputError(
+            "this run from images was made when outputs did not see their source and holes were given as grey: train "
+            "it again, or use the nablagan that made it"
+        )
+    return PlayerSettings(resolve(content["build"]), options)
 
 
 def _task(content: Mapping[str, Any] | None) -> TaskSettings:

@@ -21,7 +21,7 @@ class Translator:
     shape: tuple[int, ...]
     """(channels, height, width) of the images that it was trained to make; it takes others."""
     source_shape: tuple[int, ...]
-    """Of its sources; a completion's have the mask as last channel."""
+    """Of its sources; a completion's are what `tasks.with_hole` gives, with the mask as last channel."""
     latent_size: int
     """0 where nothing is drawn: the same source gives one image."""
     completes: bool = False
