@@ -151,11 +151,26 @@ def test_a_hole_of_many_tiles_is_continued_as_one():
     missing = np.zeros((150, 200), bool)
     missing[70:140, 75:190] = True
     found = completed(Repeating(4, 3), given, missing, tiling=Tiling(32, 8, 4)).colours
-    around = slice(6, 150), slice(11, 200)
+    around = slice(0, 150), slice(0, 200)
     mask = torch.from_numpy(missing[None, None]).float()[..., *around]
     whole = colours_of(continued(floats_of(given.colours[None])[..., *around], mask)[0], np.dtype(np.uint8))
     assert np.abs(found[:, *around].astype(int) - whole).max() <= 1  # the blend of tiles rounds
     assert np.array_equal(found[:, ~missing], given.colours[:, ~missing])
+
+
+def test_holes_far_from_each_other_are_filled_each_by_itself():
+    """Oracle: the continuation of the whole picture, from which that of a part differs by what is far from the hole."""
+    given = picture("L", (600, 700))
+    colours = np.tile(np.arange(700, dtype=np.uint8)[None, None] // 3, (1, 600, 1))
+    missing = np.zeros((600, 700), bool)
+    missing[5:30, 10:40] = missing[500:560, 640:] = True
+    seen = smoothly_filled(colours, missing)(slice(0, 600), slice(0, 700))
+    whole = continued(floats_of(colours)[None], torch.from_numpy(missing[None, None]).float())[0]
+    assert (seen - whole).abs().max() < 0.05
+    assert torch.equal(seen[:, ~torch.from_numpy(missing)], floats_of(colours)[:, ~torch.from_numpy(missing)])
+    part = smoothly_filled(colours, missing)(slice(10, 520), slice(30, 660))
+    assert torch.equal(part, seen[:, 10:520, 30:660])
+    assert completed(Negative(2, 1), given, missing).size == (600, 700)
 
 
 def test_nothing_missing_is_a_copy_and_everything_missing_is_painted():

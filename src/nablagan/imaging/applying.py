@@ -5,10 +5,11 @@ grey. A network that gives as many channels as it takes leaves the mode as it wa
 (grey to colour, say) decides how many colours the result has. Alpha is never seen, and is written back as it was.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from scipy.ndimage import find_objects, label
 from torch import Tensor
 
 from nablagan.imaging.modes import COLOURS
@@ -120,24 +121,42 @@ def completed(
 def smoothly_filled(colours: np.ndarray, missing: np.ndarray) -> Crop:
     """Parts of the colours (C, h, w) as floats, with a smooth continuation where `missing` (h, w) is true.
 
-    It is that of the picture, not of the part, so that parts agree where they overlap. It is made channel by channel in
-    the box of what is missing and a margin: 4 C bytes a pixel of the box stay, about 40 more while one is made.
+    It is that of the picture, not of the part, so that parts agree where they overlap. It is made hole by hole and
+    channel by channel: 4 C bytes a pixel of the holes' boxes with their margins stay, about 40 more while one is made.
     """
-    ends = [np.flatnonzero(missing.any(axis)) for axis in (1, 0)]
-    box = [slice(max(int(at[0]) - _MARGIN, 0), int(at[-1]) + 1 + _MARGIN) if len(at) else slice(0, 0) for at in ends]
-    inside = floats_of(colours[:, *box])
-    if inside.numel():
-        mask = torch.from_numpy(missing[None, None, *box]).float()
-        for channel in inside:
-            channel.copy_(continued(channel[None, None], mask)[0, 0].clamp(-1, 1))
+    filled = [(box, _filled(colours[:, *box], missing[box])) for box in _boxes(missing)]
 
     def part(rows: slice, columns: slice) -> Tensor:
         values = floats_of(colours[:, rows, columns])
-        own, theirs = zip(*(_shared(a, b) for a, b in zip((rows, columns), box, strict=True)), strict=True)
-        values[:, *own] = inside[:, *theirs]
+        for box, inside in filled:
+            own, theirs = zip(*(_shared(a, b) for a, b in zip((rows, columns), box, strict=True)), strict=True)
+            hole = torch.from_numpy(missing[rows, columns][own])
+            values[:, *own] = torch.where(hole, inside[:, *theirs], values[:, *own])
         return values
 
     return part
+
+
+def _filled(colours: np.ndarray, missing: np.ndarray) -> Tensor:
+    values, mask = floats_of(colours), torch.from_numpy(missing[None, None]).float()
+    for channel in values:
+        channel.copy_(continued(channel[None, None], mask)[0, 0].clamp(-1, 1))
+    return values
+
+
+def _boxes(missing: np.ndarray) -> list[tuple[slice, slice]]:
+    """Rows and columns around each group of holes, with a margin; groups lie at least _MARGIN pixels apart."""
+    height, width = missing.shape
+    fitted = np.pad(missing, ((0, -height % _MARGIN), (0, -width % _MARGIN)))
+    blocks = fitted.reshape(fitted.shape[0] // _MARGIN, _MARGIN, -1, _MARGIN).any((1, 3))
+    groups: Any = label(blocks, np.ones((3, 3)))
+    found = find_objects(groups[0])
+    return [(_around(rows, height), _around(columns, width)) for rows, columns in found]
+
+
+def _around(blocks: slice, length: int) -> slice:
+    """The pixels of these blocks and a margin."""
+    return slice(max((blocks.start - 1) * _MARGIN, 0), min((blocks.stop + 1) * _MARGIN, length))
 
 
 def _shared(first: slice, second: slice) -> tuple[slice, slice]:
