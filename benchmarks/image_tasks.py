@@ -59,7 +59,7 @@ def tables(fashion: str) -> dict[str, Table]:
     }
     holes = {
         "digits-32": Problem("builtin:digits", 32),
-        "fashion-32": Problem(fashion, 32, test),
+        "fashion-32": Problem(f"{fashion}/train-images-idx3-ubyte.gz", 32, test),
         "photos-64": Problem("builtin:photos", 64),
     }
     paired = {name: [name] for name in ("translate", "pix2pix", "regression")}
