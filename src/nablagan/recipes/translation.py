@@ -66,7 +66,7 @@ def paired(name: str, facts: Facts, options: Options) -> Run:
         "diversity": chosen(options.diversity, DIVERSITY) if options.latent_size else 0.0,
         **perceptual(facts, options),
     }
-    generator = PlayerSettings(net_of(options, unet.generator), nets(facts, options))
+    generator = PlayerSettings(net_of(options, unet.generator), starting(facts, options))
     judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": facts.source_shape})
     return relativistic(name, facts, options, generator, judge, TaskSettings(translation, weights))
 
@@ -101,7 +101,9 @@ def pix2pix(facts: Facts, options: Options) -> Run:
     run = paired("pix2pix", facts, options)
     weights = run.task.options | {"reconstruction": chosen(options.reconstruction, 100.0)}
     run = published("pix2pix", run, facts, options)
-    return replace(run, loss=options.loss or losses.non_saturating, task=TaskSettings(translation, weights))
+    generator = replace(run.generator, options=run.generator.options | {"output": conditional.bounded})
+    task = TaskSettings(translation, weights)
+    return replace(run, generator=generator, loss=options.loss or losses.non_saturating, task=task)
 
 
 def cyclegan(facts: Facts, options: Options) -> Run:
