@@ -33,7 +33,7 @@ def translation(
     features + `diversity` 2 |z| / |G(x, z) - G(x, -z)|, mean absolute values each, + `perceptual_weight` times
     `perceptual`(y, G(x, z)); L_D = the loss's + penalties.
     Players are called generator(source, latent) and discriminator(images beside sources (batch, C + Cs, h, w),
-    label[, features]) -> logits (batch, patches). The last term (mode seeking, Mao et al. 2019) is for generators
+    label[, features]) -> logits (batch, patches). Diversity (mode seeking, Mao et al. 2019) is for generators
     that use the latent. Batches need `source` and `real`. Penalties are gradients with respect to the target image.
     Measures: `reconstruction`, `feature_matching`, `perceptual`, `closeness`, and those of `generation`. InputError
     for negative weights.
