@@ -73,6 +73,8 @@ def test_what_is_for_generation_is_refused(name, options, word):
     [
         (("translate unpaired", "cyclegan", "cut"), {"feature_matching": 1.0}, "feature-matching"),
         (("translate unpaired", "cyclegan", "cut", "regression", "filling"), {"perceptual": 1.0}, "perceptual"),
+        (("translate unpaired", "cyclegan", "cut", "regression"), {"sees_source": True}, "sees-source"),
+        (("complete", "filling"), {"sees_source": True}, "sees-source"),
         (("translate unpaired", "cut"), {"diversity": 1.0, "latent_size": 4}, "diversity"),
         (("translate", "pix2pix", "cyclegan"), {"masks": masks.box}, "holes"),
         (("regression", "filling"), {"gamma": 1.0}, "gamma"),

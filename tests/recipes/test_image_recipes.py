@@ -155,6 +155,26 @@ def test_weights_are_as_asked():
     assert recipes.translate(facts(paired=False), alone).task.options["cycle"] == 3.0
 
 
+@pytest.mark.parametrize(
+    ("recipe", "asked", "sees"),
+    [
+        (recipes.translate, None, False),
+        (recipes.translate, True, True),
+        (recipes.pix2pix, None, True),
+        (recipes.pix2pix, False, False),
+    ],
+)
+def test_the_discriminator_of_pairs_sees_the_source_or_not(recipe, asked, sees, tmp_path: Path):
+    """And the game asks it about what it was built for: of a changed source it knows, or does not."""
+    data = open_pairs("builtin:glyphs", resolution=32)
+    run = recipe(facts_of(data, DataSettings("builtin:glyphs")), replace(TINY, sees_source=asked))
+    state = prepare(run, data.shape, 0, ALONE)
+    batch = sampler_of(run, data, ALONE).batch(0)
+    other = batch._replace(source=-batch.source)
+    logits = [state.game.judge(state.game.discriminator, given)(batch.real, None) for given in (batch, other)]
+    assert torch.equal(*logits) is not sees
+
+
 @pytest.mark.parametrize("recipe", [*PAIRED, *UNPAIRED])
 def test_nothing_to_translate_is_refused(recipe):
     with pytest.raises(InputError, match="builtin:x has no source images for recipe"):

@@ -50,18 +50,19 @@ class Task:
         self.game, self.batch, self.written = game, batch, written
 
 
-def translation_task():
-    generator, judge = players(partial(Translator, SHAPE, SOURCE_SHAPE), partial(PatchJudge, SHAPE, SOURCE_SHAPE))
+def translation_task(sees_source=True):
+    beside = SOURCE_SHAPE if sees_source else (0,)
+    generator, judge = players(partial(Translator, SHAPE, SOURCE_SHAPE), partial(PatchJudge, SHAPE, beside))
     batch = batch_for()
+    shown = partial(torch.cat, dim=1) if sees_source else lambda both: both[0]
     options = {"reconstruction": 3.0, "feature_matching": 2.0, "perceptual_weight": 4.0, "diversity": 0.5}
-    game = translation(generator, judge, losses.relativistic, R1_R2, perceptual=squared, **options)
+    options |= {"perceptual": squared, "sees_source": sees_source}
+    game = translation(generator, judge, losses.relativistic, R1_R2, **options)
 
     def written():
         fake, other = generator(batch.source, batch.latent), generator(batch.source, -batch.latent)
-        for_generator, for_judge = adversarial(lambda x: judge(torch.cat([x, batch.source], 1)), batch.real, fake)
-        real_features, fake_features = (
-            judge(torch.cat([x, batch.source], 1), None, True)[1][0] for x in (batch.real, fake)
-        )
+        for_generator, for_judge = adversarial(lambda x: judge(shown([x, batch.source])), batch.real, fake)
+        real_features, fake_features = (judge(shown([x, batch.source]), None, True)[1][0] for x in (batch.real, fake))
         spread = mean_gap(fake, other) / (2 * batch.latent).abs().mean(1)
         close = 1 / (spread + 1e-5 / (2 * batch.latent.abs().mean(1)))
         total = for_generator + 3 * mean_gap(fake, batch.real) + 2 * mean_gap(real_features, fake_features)
@@ -145,6 +146,7 @@ def squared(first, second):
 
 TASKS = {
     "translation": translation_task,
+    "translation judged by images alone": partial(translation_task, sees_source=False),
     "two ways": two_ways_task,
     "contrastive": contrastive_task,
     "completion": completion_task,

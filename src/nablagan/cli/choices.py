@@ -49,6 +49,11 @@ def add_recipe_arguments(group: Any) -> None:
     )
     group.add_argument("--net", choices=NETS, help="of the generator that starts from images")
     group.add_argument("--holes", choices=HOLES, help="what is missing from images that are to be completed")
+    group.add_argument(
+        "--sees-source",
+        action=argparse.BooleanOptionalAction,
+        help="whether the discriminator of pairs sees the source beside the image",
+    )
     group.add_argument("--scales", type=int, default=1, metavar="N", help="resolutions that a translation is judged at")
     group.add_argument(
         "--reconstruction", type=float, metavar="X", help="weight of the difference to the truth, of cycle or contrast"
@@ -101,6 +106,7 @@ def options_of(arguments: argparse.Namespace) -> "Options":
         latent_size=arguments.latent_size,
         net=None if arguments.net is None else importlib.import_module(f"nablagan.players.{arguments.net}").generator,
         masks=None if arguments.holes is None else getattr(masks, arguments.holes),
+        sees_source=arguments.sees_source,
         scales=arguments.scales,
         reconstruction=arguments.reconstruction,
         feature_matching=arguments.feature_matching,

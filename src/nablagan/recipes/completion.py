@@ -25,6 +25,7 @@ def complete(facts: Facts, options: Options) -> Run:
         raise InputError(f"recipe complete needs images and {facts.data.source} holds points")
     if options.masks and facts.masked:
         raise InputError(f"{facts.data.source} brings masks of its own, which are used: leave --holes out")
+    refuse_choices(options, "complete", ("sees_source",))
     options = thrifty(facts, options)
     channels, *size = facts.shape
     given = replace(facts, source_shape=(channels + 1, *size))

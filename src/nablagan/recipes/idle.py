@@ -7,10 +7,10 @@ from nablagan.types import InputError
 
 OF_LATENTS = ("augmentations", "augmentation_probability", "conditional")
 """Of recipes that make images of latents alone."""
-OF_IMAGES = ("net", "scales", "reconstruction", "feature_matching", "perceptual", "diversity", "pair_augmentations")
+OF_PAIRS = ("feature_matching", "perceptual", "diversity", "sees_source")
+OF_IMAGES = ("net", "scales", "reconstruction", "pair_augmentations", *OF_PAIRS)
 """Of recipes that make images of images."""
 OF_HOLES = ("masks",)
-OF_PAIRS = ("feature_matching", "perceptual", "diversity")
 OF_ADVERSARY = (
     "loss",
     "gamma",
@@ -22,6 +22,7 @@ OF_ADVERSARY = (
     "reconstruction",
     "feature_matching",
     "perceptual",
+    "sees_source",
 )
 """What a generator without an adversary knows nothing of."""
 OPTIONS = {"masks": "holes", "augmentations": "augment", "pair_augmentations": "pair-augment"}

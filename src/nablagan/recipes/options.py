@@ -90,6 +90,8 @@ class Options:
     """What builds the generator that starts from images: players.unet.generator, for instance."""
     masks: MaskMaker | None = None
     """What is missing from an image that is to be completed."""
+    sees_source: bool | None = None
+    """Whether the discriminator of pairs sees the source beside the image."""
     scales: int = 1
     """Resolutions at which the discriminator of patches looks."""
     reconstruction: float | None = None

@@ -57,17 +57,22 @@ def thrifty(facts: Facts, options: Options) -> Options:
     return replace(options, size=options.size or "tiny") if many else options
 
 
-def paired(name: str, facts: Facts, options: Options) -> Run:
-    """A run of a U-Net with relativistic loss, R1 + R2 and the difference to the truth (docs/translation.md)."""
+def paired(name: str, facts: Facts, options: Options, sees_source: bool = False) -> Run:
+    """A run of a U-Net with relativistic loss, R1 + R2 and the difference to the truth (docs/translation.md).
+
+    Its discriminator sees the source beside the image where `sees_source`, unless the user chose (docs/log.md).
+    """
     check_translates(facts, options, name)
     weights = {
         "reconstruction": chosen(options.reconstruction, RECONSTRUCTION),
         "feature_matching": chosen(options.feature_matching, FEATURES),
         "diversity": chosen(options.diversity, DIVERSITY) if options.latent_size else 0.0,
+        "sees_source": sees_source if options.sees_source is None else options.sees_source,
         **perceptual(facts, options),
     }
     generator = PlayerSettings(net_of(options, unet.generator), starting(facts, options))
-    judge = PlayerSettings(patch.discriminator, judges(facts, options) | {"source_shape": facts.source_shape})
+    beside = {"source_shape": facts.source_shape} if weights["sees_source"] else {}
+    judge = PlayerSettings(patch.discriminator, judges(facts, options) | beside)
     return relativistic(name, facts, options, generator, judge, TaskSettings(translation, weights))
 
 
@@ -98,7 +103,7 @@ def pix2pix(facts: Facts, options: Options) -> Run:
     # Unlike the paper: normalisation is per pixel, a batch has 16 images, noise is a latent or none, not dropout.
     """
     refuse_unpaired(facts, "pix2pix")
-    run = paired("pix2pix", facts, options)
+    run = paired("pix2pix", facts, options, sees_source=True)
     weights = run.task.options | {"reconstruction": chosen(options.reconstruction, 100.0)}
     run = published("pix2pix", run, facts, options)
     generator = replace(run.generator, options=run.generator.options | {"output": conditional.bounded})
@@ -126,8 +131,8 @@ def regression(facts: Facts, options: Options) -> Run:
     refuse_unpaired(facts, "regression")
     refuse_choices(options, "regression", OF_ADVERSARY)
     run = paired("regression", facts, thrifty(facts, options))
-    weights = {"reconstruction": 1.0, "adversarial": 0.0}
-    judge = {"size": "tiny", "layers": 1, "source_shape": facts.source_shape}
+    weights = {"reconstruction": 1.0, "adversarial": 0.0, "sees_source": False}
+    judge = {"size": "tiny", "layers": 1}
     return replace(
         run,
         recipe="regression",

@@ -25,6 +25,7 @@ def translation(
     perceptual: Distance | None = None,
     perceptual_weight: float = 1.0,
     diversity: float = 0.0,
+    sees_source: bool = True,
     **options: Any,
 ) -> Game:
     """The game of paired translation (Isola et al. 2017, "pix2pix", equation 4), with any loss and penalties.
@@ -33,7 +34,8 @@ def translation(
     features + `diversity` 2 |z| / |G(x, z) - G(x, -z)|, mean absolute values each, + `perceptual_weight` times
     `perceptual`(y, G(x, z)); L_D = the loss's + penalties.
     Players are called generator(source, latent) and discriminator(images beside sources (batch, C + Cs, h, w),
-    label[, features]) -> logits (batch, patches). Diversity (mode seeking, Mao et al. 2019) is for generators
+    label[, features]) -> logits (batch, patches); without `sees_source` it is given the images (batch, C, h, w) alone
+    (Isola et al. 2017, section 4.1, "GAN + L1"), and a relativistic loss still compares the two of a pair. Diversity (mode seeking, Mao et al. 2019) is for generators
     that use the latent. Batches need `source` and `real`. Penalties are gradients with respect to the target image.
     Measures: `reconstruction`, `feature_matching`, `perceptual`, `closeness`, and those of `generation`. InputError
     for negative weights.
@@ -58,8 +60,8 @@ def translation(
     def discriminator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
         return adversary.taught(judge(discriminator, batch), pair_of(fake.images, batch))
 
-    def judge(discriminator: Any, batch: Batch) -> Conditioned:
-        return Conditioned(discriminator, source_of(batch))
+    def judge(discriminator: Any, batch: Batch) -> Any:
+        return Conditioned(discriminator, source_of(batch)) if sees_source else discriminator
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, judge=judge, **options)
 
