@@ -26,9 +26,7 @@ from PIL import Image
 GAP = 2
 """Pixels between the cells of an evaluation's picture."""
 FIGURES = {"l1": "L1", "psnr": "PSNR", "ssim": "SSIM", "perceptual_distance": "perceptual", "kernel_distance": "kernel"}
-PHOTOGRAPHS = "complete-photographs"
-PERCEPTUAL = ["complete", "--perceptual", "1", "--learning-rate", "2e-4", "--pair-augment", "flip,shift,zoom"]
-"""The method of that name, on photographs alone."""
+PERCEPTUAL = ("--perceptual", "1", "--learning-rate", "2e-4", "--pair-augment", "flip,shift,zoom")
 GROUPS = "thin", "medium", "thick"
 
 
@@ -40,12 +38,20 @@ class Problem(NamedTuple):
     against: str = ""
 
 
+class Method(NamedTuple):
+    """A recipe with choices."""
+
+    words: tuple[str, ...]
+    """After `nablagan train`."""
+    problems: tuple[str, ...] = ()
+    """That it is for; none: for all."""
+
+
 class Table(NamedTuple):
     """What is compared on what."""
 
     problems: dict[str, Problem]
-    methods: dict[str, list[str]]
-    """Name -> words after `nablagan train`."""
+    methods: dict[str, Method]
 
 
 def tables(fashion: str) -> dict[str, Table]:
@@ -62,12 +68,15 @@ def tables(fashion: str) -> dict[str, Table]:
         "fashion-32": Problem(f"{fashion}/train-images-idx3-ubyte.gz", 32, test),
         "photos-64": Problem("builtin:photos", 64),
     }
-    paired = {name: [name] for name in ("translate", "pix2pix", "regression")}
-    unpaired = {name: [name, "--unpaired"] for name in ("translate", "cyclegan", "cut")}
+    paired = {name: Method((name,)) for name in ("translate", "pix2pix", "regression")}
+    paired["translate-sees-source"] = Method(("translate", "--sees-source"))
+    unpaired = {name: Method((name, "--unpaired")) for name in ("translate", "cyclegan", "cut")}
+    completing = {name: Method((name,)) for name in ("complete", "filling")}
+    completing["complete-photographs"] = Method(("complete", *PERCEPTUAL), ("photos-64",))
     return {
         "translation": Table(pairs, paired),
         "unpaired": Table(pairs, unpaired),
-        "completion": Table(holes, {name: [name] for name in ("complete", "filling")} | {PHOTOGRAPHS: PERCEPTUAL}),
+        "completion": Table(holes, completing),
     }
 
 
@@ -90,7 +99,7 @@ def nablagan(words: Iterable[str], threads: int) -> str:
     return done.stdout
 
 
-def cell(place: Path, words: list[str], problem: Problem, seed: int, arguments: argparse.Namespace) -> Cell:
+def cell(place: Path, words: tuple[str, ...], problem: Problem, seed: int, arguments: argparse.Namespace) -> Cell:
     """Train in `place` and evaluate, or read what an earlier call has left there."""
     result = place / "cell.json"
     if not result.exists():
@@ -220,16 +229,16 @@ def main() -> None:
 
     for name in chosen:
         problem, seeds = table.problems[name], range(arguments.seeds)
-        methods = [method for method in wanted if method != PHOTOGRAPHS or name.startswith("photos")]
+        fitting = [method for method in wanted if name in (table.methods[method].problems or (name,))]
         cells = {
-            method: [cell(place(name, method, k), table.methods[method], problem, k, arguments) for k in seeds]
-            for method in methods
+            method: [cell(place(name, method, k), table.methods[method].words, problem, k, arguments) for k in seeds]
+            for method in fitting
         }
         groups = GROUPS if arguments.table == "completion" else ("",)
         for group in groups:
             title = f"{name}, {group} holes" if group else name
             print("\n".join(["", f"### {title}", *lines_of(cells, group)]), flush=True)
-        if arguments.table == "unpaired":
+        if arguments.table != "completion":
             print("\n".join(nearness_lines(cells)), flush=True)
         if arguments.picture:
             first = {place(name, method, 0): found[0] for method, found in cells.items()}

@@ -60,6 +60,13 @@ def translation_run(**changes: Any) -> Run:
     )
 
 
+def alone_run(**changes: Any) -> Run:
+    """In pairs, the discriminator being shown the images alone."""
+    run = translation_run(**changes)
+    task = replace(run.task, options=run.task.options | {"sees_source": False})
+    return replace(run, discriminator=PlayerSettings(PatchJudge), task=task)
+
+
 def two_ways_run(**changes: Any) -> Run:
     """Without pairs, both ways."""
     return image_run(
@@ -103,6 +110,7 @@ def pooled(*arguments: Any) -> Pooled:
 
 RUNS = {
     "translation": (translation_run, pairs),
+    "translation judged by images alone": (alone_run, pairs),
     "two ways": (two_ways_run, partial(pairs, is_paired=False, sources=13)),
     "contrastive": (contrastive_run, partial(pairs, is_paired=False, source_channels=1, sources=13)),
     "completion": (completion_run, images),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from image_runs import completion_run, contrastive_run, translation_run, two_ways_run
+from image_runs import alone_run, completion_run, contrastive_run, translation_run, two_ways_run
 from nablagan import losses
 from nablagan.optim import Alternating, Pooled
 from nablagan.tasks import generation, toys
@@ -104,4 +104,5 @@ def test_a_past_sample_is_not_shown_beside_another_ones_source_mask_or_label():
             check_shared(run(update=Pooled), here)
         check_shared(run(), here)
     check_shared(contrastive_run(update=Pooled), here)
+    check_shared(alone_run(update=Pooled), here)
     check_shared(images_run(update=Pooled, conditional=False), here)

@@ -164,7 +164,7 @@ def test_weights_are_as_asked():
         (recipes.pix2pix, False, False),
     ],
 )
-def test_the_discriminator_of_pairs_sees_the_source_or_not(recipe, asked, sees, tmp_path: Path):
+def test_the_discriminator_of_pairs_sees_the_source_or_not(recipe, asked, sees):
     """And the game asks it about what it was built for: of a changed source it knows, or does not."""
     data = open_pairs("builtin:glyphs", resolution=32)
     run = recipe(facts_of(data, DataSettings("builtin:glyphs")), replace(TINY, sees_source=asked))
@@ -173,6 +173,7 @@ def test_the_discriminator_of_pairs_sees_the_source_or_not(recipe, asked, sees, 
     other = batch._replace(source=-batch.source)
     logits = [state.game.judge(state.game.discriminator, given)(batch.real, None) for given in (batch, other)]
     assert torch.equal(*logits) is not sees
+    assert ("sees_source" in run.task.options) is not sees, "runs made before there was a choice go on"
 
 
 @pytest.mark.parametrize("recipe", [*PAIRED, *UNPAIRED])

@@ -52,7 +52,7 @@ def add_recipe_arguments(group: Any) -> None:
     group.add_argument(
         "--sees-source",
         action=argparse.BooleanOptionalAction,
-        help="whether the discriminator of pairs sees the source beside the image",
+        help="in pairs: show the discriminator the source beside the image (default: pix2pix alone)",
     )
     group.add_argument("--scales", type=int, default=1, metavar="N", help="resolutions that a translation is judged at")
     group.add_argument(

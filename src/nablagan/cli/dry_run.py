@@ -1,6 +1,7 @@
 """`nablagan train --dry-run`: the resolved run, its parameters and the time it will take, from a few real steps."""
 
 import json
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from nablagan.training.loop import State
     from nablagan.training.run import Run
 
-WARM_UP, TIMED = 2, 6
+WARM_UP, LEAST, SECONDS = 4, 6, 2.0
+"""Steps that are not timed; steps and seconds that are, at least."""
 
 
 def show_dry_run(run: "Run", dataset: "Dataset", here: "Engine", as_json: bool) -> None:
@@ -44,7 +46,7 @@ def measured(run: "Run", dataset: "Dataset", here: "Engine") -> dict[str, Any]:
     check_shared(run, here)
     state = prepare(run, dataset.shape, len(dataset.classes), here)
     generator, discriminator = map(parameter_count, state.game.players)
-    times = step_times(state, sampler_of(run, dataset, here))
+    times = step_times(state, sampler_of(run, dataset, here), math.lcm(*(penalty.every for penalty in run.penalties)))
     warm_up = min(WARM_UP, len(times) - 2)
     speed = run.batch_size * (len(times) - 1 - warm_up) / (times[-1] - times[warm_up])
     return {
@@ -54,8 +56,8 @@ def measured(run: "Run", dataset: "Dataset", here: "Engine") -> dict[str, Any]:
     }
 
 
-def step_times(state: "State", sampler: "Sampler") -> list[float]:
-    """The moments before and after each of the first steps, in seconds."""
+def step_times(state: "State", sampler: "Sampler", period: int) -> list[float]:
+    """The moments before and after each of the first steps, in seconds; after the warm-up whole periods of steps."""
     from nablagan.training.loop import Diverged, steps
     from nablagan.types import InputError
 
@@ -63,7 +65,8 @@ def step_times(state: "State", sampler: "Sampler") -> list[float]:
     try:
         for _ in steps(state, sampler):
             times.append(time.perf_counter())
-            if len(times) > WARM_UP + TIMED:
+            timed = len(times) - 1 - WARM_UP
+            if timed >= LEAST and timed % period == 0 and times[-1] - times[WARM_UP] >= SECONDS:
                 break
     except Diverged as failure:
         raise InputError(f"this run diverges in its first steps ({failure}): lower --learning-rate") from failure

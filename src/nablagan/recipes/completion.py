@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from nablagan.data import masks
 from nablagan.players import patch, unet
-from nablagan.recipes.idle import OF_ADVERSARY, refuse_choices
+from nablagan.recipes.idle import OF_ADVERSARY, OF_SOURCES, refuse_choices
 from nablagan.recipes.options import Facts, Options
 from nablagan.recipes.translation import chosen, judges, perceptual, relativistic, starting, thrifty
 from nablagan.tasks import completion
@@ -25,7 +25,7 @@ def complete(facts: Facts, options: Options) -> Run:
         raise InputError(f"recipe complete needs images and {facts.data.source} holds points")
     if options.masks and facts.masked:
         raise InputError(f"{facts.data.source} brings masks of its own, which are used: leave --holes out")
-    refuse_choices(options, "complete", ("sees_source",))
+    refuse_choices(options, "complete", OF_SOURCES)
     options = thrifty(facts, options)
     channels, *size = facts.shape
     given = replace(facts, source_shape=(channels + 1, *size))

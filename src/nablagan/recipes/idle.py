@@ -7,7 +7,10 @@ from nablagan.types import InputError
 
 OF_LATENTS = ("augmentations", "augmentation_probability", "conditional")
 """Of recipes that make images of latents alone."""
-OF_PAIRS = ("feature_matching", "perceptual", "diversity", "sees_source")
+OF_SOURCES = ("sees_source",)
+"""Of recipes whose discriminator may see what an image was made of."""
+OF_PAIRS = ("feature_matching", "perceptual", "diversity", *OF_SOURCES)
+"""Of recipes that are told the truth of each image."""
 OF_IMAGES = ("net", "scales", "reconstruction", "pair_augmentations", *OF_PAIRS)
 """Of recipes that make images of images."""
 OF_HOLES = ("masks",)
@@ -22,7 +25,7 @@ OF_ADVERSARY = (
     "reconstruction",
     "feature_matching",
     "perceptual",
-    "sees_source",
+    *OF_SOURCES,
 )
 """What a generator without an adversary knows nothing of."""
 OPTIONS = {"masks": "holes", "augmentations": "augment", "pair_augmentations": "pair-augment"}
@@ -33,8 +36,9 @@ def refuse_choices(options: Options, recipe: str, fields: Iterable[str]) -> None
     """Raise InputError for the first of these fields of the options that asks for something."""
     untouched = Options()
     for field in fields:
-        if (asked := getattr(options, field)) and asked != getattr(untouched, field):
-            word = OPTIONS.get(field, field).replace("_", "-")
+        asked = getattr(options, field)
+        if (asked or field in OF_SOURCES) and asked != getattr(untouched, field):
+            word = ("no-" if asked is False else "") + OPTIONS.get(field, field).replace("_", "-")
             raise InputError(f"recipe {recipe} has no use for --{word}: leave it out, or choose another recipe")
 
 

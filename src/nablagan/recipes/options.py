@@ -91,7 +91,7 @@ class Options:
     masks: MaskMaker | None = None
     """What is missing from an image that is to be completed."""
     sees_source: bool | None = None
-    """Whether the discriminator of pairs sees the source beside the image."""
+    """Whether in pairs the discriminator sees the source beside the image; None: in `pix2pix` alone."""
     scales: int = 1
     """Resolutions at which the discriminator of patches looks."""
     reconstruction: float | None = None

@@ -57,23 +57,24 @@ def thrifty(facts: Facts, options: Options) -> Options:
     return replace(options, size=options.size or "tiny") if many else options
 
 
-def paired(name: str, facts: Facts, options: Options, sees_source: bool = False) -> Run:
+def paired(name: str, facts: Facts, options: Options, shown: bool = False) -> Run:
     """A run of a U-Net with relativistic loss, R1 + R2 and the difference to the truth (docs/translation.md).
 
-    Its discriminator sees the source beside the image where `sees_source`, unless the user chose (docs/log.md).
+    `shown` is whether its discriminator sees the source beside the image where the user did not choose (docs/log.md).
     """
     check_translates(facts, options, name)
-    weights = {
+    shown = shown if options.sees_source is None else options.sees_source
+    terms = {
         "reconstruction": chosen(options.reconstruction, RECONSTRUCTION),
         "feature_matching": chosen(options.feature_matching, FEATURES),
         "diversity": chosen(options.diversity, DIVERSITY) if options.latent_size else 0.0,
-        "sees_source": sees_source if options.sees_source is None else options.sees_source,
         **perceptual(facts, options),
+        **({} if shown else {"sees_source": False}),
     }
     generator = PlayerSettings(net_of(options, unet.generator), starting(facts, options))
-    beside = {"source_shape": facts.source_shape} if weights["sees_source"] else {}
+    beside = {"source_shape": facts.source_shape} if shown else {}
     judge = PlayerSettings(patch.discriminator, judges(facts, options) | beside)
-    return relativistic(name, facts, options, generator, judge, TaskSettings(translation, weights))
+    return relativistic(name, facts, options, generator, judge, TaskSettings(translation, terms))
 
 
 def unpaired(name: str, facts: Facts, options: Options) -> Run:
@@ -103,11 +104,11 @@ def pix2pix(facts: Facts, options: Options) -> Run:
     # Unlike the paper: normalisation is per pixel, a batch has 16 images, noise is a latent or none, not dropout.
     """
     refuse_unpaired(facts, "pix2pix")
-    run = paired("pix2pix", facts, options, sees_source=True)
-    weights = run.task.options | {"reconstruction": chosen(options.reconstruction, 100.0)}
+    run = paired("pix2pix", facts, options, shown=True)
+    terms = run.task.options | {"reconstruction": chosen(options.reconstruction, 100.0)}
     run = published("pix2pix", run, facts, options)
     generator = replace(run.generator, options=run.generator.options | {"output": conditional.bounded})
-    task = TaskSettings(translation, weights)
+    task = TaskSettings(translation, terms)
     return replace(run, generator=generator, loss=options.loss or losses.non_saturating, task=task)
 
 
@@ -131,8 +132,8 @@ def regression(facts: Facts, options: Options) -> Run:
     refuse_unpaired(facts, "regression")
     refuse_choices(options, "regression", OF_ADVERSARY)
     run = paired("regression", facts, thrifty(facts, options))
-    weights = {"reconstruction": 1.0, "adversarial": 0.0, "sees_source": False}
-    judge = {"size": "tiny", "layers": 1}
+    weights = {"reconstruction": 1.0, "adversarial": 0.0}
+    judge = {"size": "tiny", "layers": 1, "source_shape": facts.source_shape}
     return replace(
         run,
         recipe="regression",

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from nablagan.game import Game
 from nablagan.objectives import Weight, check_penalties
 from nablagan.tasks.adversary import Adversary, Conditioned, distance, pair_of
-from nablagan.types import Batch, InputError, Loss, Outcome, Penalty
+from nablagan.types import Batch, Discriminator, InputError, Loss, Outcome, Penalty
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 """(images, images) in [-1, 1] -> (batch,), differentiable."""
@@ -35,13 +35,19 @@ def translation(
     `perceptual`(y, G(x, z)); L_D = the loss's + penalties.
     Players are called generator(source, latent) and discriminator(images beside sources (batch, C + Cs, h, w),
     label[, features]) -> logits (batch, patches); without `sees_source` it is given the images (batch, C, h, w) alone
-    (Isola et al. 2017, section 4.1, "GAN + L1"), and a relativistic loss still compares the two of a pair. Diversity (mode seeking, Mao et al. 2019) is for generators
-    that use the latent. Batches need `source` and `real`. Penalties are gradients with respect to the target image.
-    Measures: `reconstruction`, `feature_matching`, `perceptual`, `closeness`, and those of `generation`. InputError
-    for negative weights.
+    (Isola et al. 2017, section 4.2, L1 + GAN), has to be built without sources, and something else must tie outputs to
+    sources. Diversity (mode seeking, Mao et al. 2019) is for generators that use the latent. Batches need `source` and
+    `real`. Penalties are gradients with respect to the target image. Measures: `reconstruction`, `feature_matching`,
+    `perceptual`, `closeness`, and those of `generation`. InputError for negative weights, and where nothing ties
+    outputs to sources.
     """
     check_weights(adversarial=adversarial, reconstruction=reconstruction, feature_matching=feature_matching)
     check_weights(perceptual=perceptual_weight, diversity=diversity)
+    if not (sees_source or reconstruction or feature_matching or (perceptual is not None and perceptual_weight)):
+        raise InputError(
+            "nothing ties an image to its source: show it to the discriminator (--sees-source), or give a weight "
+            "above 0 to the difference to the truth (--reconstruction)"
+        )
     check_penalties(dict(penalties or {}), discriminator, "discriminator")
     adversary = Adversary(loss, dict(penalties or {}), feature_matching, adversarial)
 
@@ -60,7 +66,7 @@ def translation(
     def discriminator_loss(discriminator: Any, fake: Translated, batch: Batch) -> Outcome:
         return adversary.taught(judge(discriminator, batch), pair_of(fake.images, batch))
 
-    def judge(discriminator: Any, batch: Batch) -> Any:
+    def judge(discriminator: Any, batch: Batch) -> Discriminator:
         return Conditioned(discriminator, source_of(batch)) if sees_source else discriminator
 
     return Game(generator, discriminator, play, generator_loss, discriminator_loss, judge=judge, **options)

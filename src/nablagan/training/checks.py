@@ -30,7 +30,7 @@ MAY_CHANGE = (
 )
 """Settings that may differ when a run goes on; what the data are is checked by their fingerprint."""
 BESIDE = {translation: "source", completion: "mask"}
-"""What the discriminator of a task sees each sample beside."""
+"""What the discriminator of a task sees each sample beside, unless the task's `sees_source` is off."""
 HASHES = ("fingerprint", "content")
 """Of data.json: different whenever anything is."""
 MOST_SHOWN = 4
@@ -55,7 +55,8 @@ def check_shared(run: Run, engine: Engine) -> None:
 
     In several processes each would have another; beside a source, a mask or a label a past sample has lost its own.
     """
-    if run.update is Pooled and (run.conditional or run.task.build in BESIDE):
+    told = run.task.build in BESIDE and run.task.options.get("sees_source", True)
+    if run.update is Pooled and (run.conditional or told):
         beside = BESIDE.get(run.task.build, "label")
         raise InputError(
             f"a pool of past samples would show the discriminator samples beside another one's {beside}: "
