@@ -27,6 +27,7 @@ GAP = 2
 """Pixels between the cells of an evaluation's picture."""
 FIGURES = {"l1": "L1", "psnr": "PSNR", "ssim": "SSIM", "perceptual_distance": "perceptual", "kernel_distance": "kernel"}
 PERCEPTUAL = ("--perceptual", "1", "--learning-rate", "2e-4", "--pair-augment", "flip,shift,zoom")
+"""What photographs need of `complete`."""
 GROUPS = "thin", "medium", "thick"
 
 

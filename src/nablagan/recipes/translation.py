@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -29,6 +29,7 @@ from nablagan.training.circumstances import usual_gamma
 from nablagan.training.run import AdamSettings, PlayerSettings, Run, TaskSettings
 from nablagan.types import InputError
 
+Choice = TypeVar("Choice")
 IMAGES = {"cpu": 48_000, "cuda": 1_000_000}
 BATCH_SIZE = 16
 RATE, HELD, LEFT = 2e-3, 0.5, 0.1
@@ -63,7 +64,7 @@ def paired(name: str, facts: Facts, options: Options, shown: bool = False) -> Ru
     `shown` is whether its discriminator sees the source beside the image where the user did not choose (docs/log.md).
     """
     check_translates(facts, options, name)
-    shown = shown if options.sees_source is None else options.sees_source
+    shown = chosen(options.sees_source, shown)
     terms = {
         "reconstruction": chosen(options.reconstruction, RECONSTRUCTION),
         "feature_matching": chosen(options.feature_matching, FEATURES),
@@ -238,8 +239,8 @@ def net_of(options: Options, default: Callable[..., nn.Module]) -> Callable[...,
     return options.net or default
 
 
-def chosen(asked: float | None, own: float) -> float:
-    """What was asked for, or the recipe's own number."""
+def chosen(asked: Choice | None, own: Choice) -> Choice:
+    """What was asked for, or the recipe's own choice."""
     return own if asked is None else asked
 
 

@@ -55,9 +55,9 @@ def check_shared(run: Run, engine: Engine) -> None:
 
     In several processes each would have another; beside a source, a mask or a label a past sample has lost its own.
     """
-    told = run.task.build in BESIDE and run.task.options.get("sees_source", True)
-    if run.update is Pooled and (run.conditional or told):
-        beside = BESIDE.get(run.task.build, "label")
+    shown = BESIDE.get(run.task.build) if run.task.options.get("sees_source", True) else None
+    beside = shown or ("label" if run.conditional else None)
+    if run.update is Pooled and beside:
         raise InputError(
             f"a pool of past samples would show the discriminator samples beside another one's {beside}: "
             "use another --update, such as alternating"
